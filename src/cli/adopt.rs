@@ -23,9 +23,9 @@ const NAMED: usize = 5;
 
 /// Takes over a tree that another program made, as it is
 ///
-/// TREE is the path below the site's root, as production/umd/3/sl6/x86_64. Its packages stay where they
-/// are, so their URLs stay valid: their contents and times do not change, and nothing becomes visible
-/// that its metadata did not list, unless you say --also-unlisted. A file that somebody else could
+/// TREE is the path below the site's root, such as production/umd/3/sl6/x86_64. Its packages stay where
+/// they are, so their URLs stay valid: their contents and times do not change, and nothing becomes
+/// visible that its metadata did not list, except with --also-unlisted. A file that somebody else could
 /// still write to is replaced by a copy. Each package goes through the gate with the keys of this tree.
 /// Refused packages are listed by reason, and the tree is not taken until they are gone or a dated
 /// exception lets them stay:
@@ -35,10 +35,10 @@ const NAMED: usize = 5;
 ///   code = "unsigned"
 ///   until = "2027-06-30"
 ///
-/// Such a package stays in place and cannot move. If all is well, one append to the logbook takes the
-/// tree; the daemon publishes it at its next start, with comps, modules, updateinfo and everything else
-/// the metadata named. If interrupted, run it again. Until something has moved in the tree, --undo
-/// releases it and restores the previous metadata.
+/// Such a package stays in place and cannot move. If all is well, a single append to the logbook takes
+/// the tree over; the daemon publishes it at its next start, with comps, modules, updateinfo and
+/// everything else the metadata named. If interrupted, run it again. Until something has moved in the
+/// tree, --undo releases it and restores the previous metadata.
 ///
 /// The daemon must be stopped. Run this as the daemon's user.
 ///
@@ -48,7 +48,7 @@ const NAMED: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct AdoptArgs {
-    /// The tree and the distribution, as production/umd/3/sl6/x86_64
+    /// The tree and the distribution, such as production/umd/3/sl6/x86_64
     #[arg(value_name = "TREE")]
     tree: String,
     /// The configuration file
@@ -63,7 +63,7 @@ pub struct AdoptArgs {
     /// Release a tree in which nothing has moved yet
     #[arg(long)]
     undo: bool,
-    /// Why, for the logbook
+    /// Why; recorded in the logbook
     #[arg(long, value_name = "WHY", default_value = "")]
     reason: String,
     /// One JSON document on standard output and nothing else
@@ -146,7 +146,7 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
         let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
         let _ = writeln!(text, "{code}: {} ({})", count(all.len(), "file"), some(places.into_iter()));
         if let Some((_, refusal)) = all.first() {
-            let _ = writeln!(text, "    {} {}", refusal.code.rule(), refusal.detail.escape_debug());
+            let _ = writeln!(text, "    {} Found: {}", refusal.code.rule(), refusal.detail.escape_debug());
         }
     }
     let list = |text: &mut String, all: &[String], what: &str| {

@@ -15,16 +15,16 @@ use crate::store::disk::Kernel;
 
 /// Copies the state of a site, running or stopped, into a new directory
 ///
-/// The logbook is copied through its database, so the copy is consistent, whatever the daemon writes
-/// meanwhile; nobody is blocked. The backup also has logbook.head, the register of people
+/// The logbook is copied through SQLite, so the copy is consistent whatever the daemon writes
+/// meanwhile, and blocks nobody. The backup also has logbook.head, the register of people
 /// (people.sqlite), the withdrawn packages (retired/), the refused files (rejected/), and a manifest
-/// with the SHA-256 of each, for `rolloutd restore`. It does not have what can be rebuilt, nor the
-/// trees, the keys and the configuration: back those up like other files, the trees after the state.
-/// People who are erased later stay in the backup.
+/// with the SHA-256 of each, for `rolloutd restore`. It contains nothing that can be rebuilt, and no
+/// trees, keys or configuration: back those up like other files, the trees after the state. People who
+/// are erased later stay in the backup.
 ///
 /// DIR must be new or empty, and must not lie in the state directory or below `root` or `incoming`. It
-/// gets its name once it is complete. Only its owner can read what is in it. Run this as the user that
-/// runs the daemon.
+/// appears under its name once it is complete, and only its owner can read it. Run this as the user
+/// that runs the daemon.
 ///
 /// Example: sudo -u rolloutd rolloutd backup /var/backups/rolloutd/monday
 ///

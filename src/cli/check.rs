@@ -22,10 +22,9 @@ use crate::store::ownership;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///
-/// All complaints are printed at once, with file, line and column; notes are for information only.
-/// Warnings name trees that list packages signed by no key of their ring, if the logbook can be read:
-/// sites refuse those. Run this as the user that runs the daemon, because it checks whether files are
-/// readable and directories writable.
+/// Prints all complaints at once, with file, line and column; notes are for information only. If the logbook is
+/// readable, warnings name trees that list packages signed by no key in their ring: sites refuse those packages. Run
+/// this as the user that runs the daemon: it checks that files are readable and directories writable.
 ///
 /// Example: sudo -u rolloutd rolloutd check --config /etc/rolloutd/rolloutd.toml
 #[derive(Debug, clap::Args)]
@@ -64,7 +63,7 @@ fn as_root(settings: &Settings, config: &Path) -> Option<String> {
     (rustix::process::geteuid().is_root() && owner != 0).then(|| {
         let daemon = user(owner);
         format!(
-            "root may read and write everything, so this does not say whether {daemon} can, to whom the state belongs: run \
+            "root can read and write everything, so this does not show whether {daemon}, who owns the state, can: run \
              `sudo -u {daemon} rolloutd check --config {}`",
             config.display()
         )
@@ -86,7 +85,7 @@ fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
             "nothing is published there until it is back; set `off = true` under [signing] if sites should go without"
         };
         words.extend(signed.map(|(dist, tree)| {
-            format!("{tree}/{} is signed, but there is no signing key any more: {then}", dist.path)
+            format!("{tree}/{} is signed, but there is no longer a signing key: {then}", dist.path)
         }));
     }
     words

@@ -17,8 +17,8 @@ pub struct Connection {
     /// The daemon's address
     #[arg(long, env = "ROLLOUTCTL_URL", default_value = "http://127.0.0.1:8640", global = true)]
     pub url: String,
-    /// A file with the token that says who you are; needed to change something, and for `people`. Without this,
-    /// `~/.config/rolloutctl/token` if it is there
+    /// File with the token that says who you are; needed for changes, and for `people`. By default,
+    /// `~/.config/rolloutctl/token` if it exists
     #[arg(long, env = "ROLLOUTCTL_TOKEN_FILE", global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

@@ -26,7 +26,8 @@ use crate::store::disk::{self, Access, Disk as _, Kernel};
 
 /// Runs a complete example site on this machine and prints what to try
 ///
-/// Its procedure is one of those that ship, but what takes days at a real site takes seconds here.
+/// Its procedure is one of those that ship with rolloutd, but what takes days at a real site takes
+/// seconds here.
 ///
 /// Example: rolloutd demo --dir /tmp/site --port 8650
 #[derive(Debug, clap::Args)]
@@ -164,7 +165,7 @@ impl Site {
         };
         if known.is_none() && !is_empty {
             return Err(
-                format!("{dir} is not empty and is not an example site: name an empty directory with --dir").into()
+                format!("{dir} is not empty and is not an example site: choose an empty directory with --dir").into()
             );
         }
         let lines = known.get_or_insert_default();
@@ -174,7 +175,7 @@ impl Site {
             let config = self.config().display().to_string();
             return Err(format!(
                 "{config} was changed since the demo wrote it. To keep it, run `rolloutd run --config {config}`; to \
-                 have the demo's own again, move it away"
+                 let the demo write its own again, move it away"
             )
             .into());
         }
@@ -358,7 +359,7 @@ fn way(procedure: &str) -> &'static [Try] {
             ("team add ea-NGI_IT-INFN-T1 --ngi NGI_IT", "a team of early adopters"),
             ("sleep 3", "trackers learn of it: two hours at a real site, two seconds here"),
             ("task create BUNDLE-1 ea-NGI_IT-INFN-T1 --quarantine 3s", "a week at a real site"),
-            ("early-adopter task begin 1 success", "as the team says when it has installed it"),
+            ("early-adopter task begin 1 success", "the team has installed it"),
             ("why example-1", "it has to wait for the team"),
             SLEEP,
             ("early-adopter task done 1 success", ""),
@@ -387,7 +388,7 @@ fn way(procedure: &str) -> &'static [Try] {
             ("early-adopter reject example-1 ea-NGI_UK-RAL --reason 'no staff this week'", ""),
             ("early-adopter issue add example-1 '#12' --title 'it dies at start' --show-stopper", ""),
             ("why example-1", "it has to wait for all of that"),
-            ("issue close example-1 '#12' --reason 'a typing error'", ""),
+            ("issue close example-1 '#12' --reason 'a typo'", ""),
             ("early-adopter report add example-1 ea-NGI_IT-INFN-T1 success", ""),
             ("early-adopter report add example-1 ea-NGI_CH-CSCS warning --summary 'restart it once'", ""),
             SLEEP,
@@ -421,8 +422,8 @@ fn words(site: &Site) -> String {
             does => writeln!(text, "  {command:<w$}  # {does}", w = ctl.to_string().len() + 39),
         };
     }
-    let _ = writeln!(text, "\nThe whole table: {ctl} procedure show");
-    let _ = writeln!(text, "The same as a tracker would do it: {dir}/webhook ROLLOUT STATE");
+    let _ = writeln!(text, "\nThe whole procedure: {ctl} procedure show");
+    let _ = writeln!(text, "Move a rollout as a tracker would: {dir}/webhook ROLLOUT STATE");
     let _ = writeln!(text, "Why the unsigned package stayed out: {dir}/state/rejected/\n");
     text
 }

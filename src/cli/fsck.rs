@@ -37,15 +37,16 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Compares trees, metadata and logbook, and changes nothing
 ///
-/// Every file that a repomd.xml names must exist with its sizes and checksums, every listed package
-/// with its size, and the logbook must have accepted exactly these packages for exactly these trees.
-/// The keys that signed them must be in the ring of the tree, or sites refuse them. The logbook's hash
-/// chain is checked, too, what its checkpoint says, that nobody who was erased is left in the register
-/// of people, and that the files of reports are there. None of this uses the code that writes
-/// metadata. You can run it while the daemon runs; a tree with work in progress is then only checked
-/// for consistency with itself.
+/// Every file that a repomd.xml names must exist with the sizes and checksums given there, every listed
+/// package with its size, and the logbook must have accepted exactly these packages for exactly these
+/// trees. The keys that signed them must be in the tree's ring, or sites refuse them. Also checked: the
+/// logbook's hash chain and checkpoint, that nobody who was erased is left in the register of people,
+/// and that the files of reports exist. None of this uses the code that writes metadata. You can run it
+/// while the daemon runs; a tree with work in progress is then checked only for consistency with
+/// itself.
 ///
-/// Without --full the contents of packages and reports are not read, and a hundred thousand take a few seconds.
+/// Without --full, the contents of packages and reports are not read: a hundred thousand packages take
+/// a few seconds.
 ///
 /// Example: sudo -u rolloutd rolloutd fsck --full
 ///

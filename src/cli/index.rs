@@ -38,8 +38,8 @@ use crate::store::thread_pool;
 ///
 /// Example: rolloutd index --keyring /etc/pki/rpm-gpg /srv/mirror/el9
 ///
-/// Exit codes: 0 every package is listed, 1 some were refused, are behind links or in directories that
-/// cannot be read, 2 it failed.
+/// Exit codes: 0 every package is listed, 1 some are not: they were refused, or are behind links or in
+/// unreadable directories, 2 it failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct IndexArgs {
@@ -55,10 +55,10 @@ pub struct IndexArgs {
     /// TOML file with `min_signers` and `[[legacy]]` exceptions, as for `rolloutd verify`
     #[arg(long, value_name = "FILE", requires = "keyring")]
     policy: Option<PathBuf>,
-    /// Kind of the checksums: sha, sha256 or sha512
+    /// Checksum algorithm: sha, sha256 or sha512
     #[arg(long, value_name = "KIND", default_value = "sha256")]
     checksum: ChecksumKind,
-    /// gz, zst or none
+    /// Compression: gz, zst or none
     #[arg(long, value_name = "KIND", default_value = "gz")]
     compression: Compression,
     /// Write one gzip member or zstd frame per file, for clients that read only one; slower
@@ -67,10 +67,10 @@ pub struct IndexArgs {
     /// OpenPGP secret key, without a passphrase, that signs repomd.xml
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
-    /// List packages behind links too, as long as these lead to something below DIR
+    /// Also list packages behind links, if these lead to something below DIR
     #[arg(long)]
     follow_links: bool,
-    /// How long superseded metadata stays, for example 24h
+    /// How long superseded metadata is kept, such as 24h
     #[arg(long, value_name = "TIME", default_value = "24h")]
     keep: String,
     /// How many packages to read at once; by default as many as there are CPUs

@@ -3,9 +3,9 @@
 use super::exit::Outcome;
 use crate::config::reference;
 
-/// Prints a configuration to begin with, in which every key is explained
+/// Prints a configuration to start from, which explains every key
 ///
-/// Nothing is written: look through it, and put it where the service looks for it.
+/// Nothing is written: review the output and put it where the service looks for it.
 ///
 /// Example: rolloutd init > /etc/rolloutd/rolloutd.toml
 #[derive(Debug, clap::Args)]

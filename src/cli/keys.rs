@@ -24,10 +24,10 @@ use crate::process::world::World;
 
 /// Lists the keys that trees trust, until when, and what each signed
 ///
-/// With a fingerprint, or its end, lists all packages that this key signed, by tree; withdrawn ones
-/// come last, and then the rollouts that are to be rejected. Work through this list if a key was
-/// stolen. First put its revocation into its file in the ring and reload the daemon: from then on no
-/// rollout moves what it signed.
+/// With a fingerprint, or its last digits, lists all packages that this key signed, by tree, then those
+/// that were withdrawn, and then the rollouts to reject. Work through this list if a key was stolen.
+/// First put its revocation into its file in the ring and reload the daemon: from then on no rollout
+/// moves what it signed.
 ///
 /// Example: rolloutd keys 5C1A3D9E8F7B6A59
 ///
@@ -272,15 +272,15 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
     }
     let is_stolen = key.worry(now).is_some_and(|(_, bad)| bad);
     if is_stolen && !key.rollouts.is_empty() {
-        let _ = writeln!(text, "these are to be rejected; `rolloutctl show ROLLOUT` names the step that withdraws");
+        let _ = writeln!(text, "reject these; `rolloutctl show ROLLOUT` names the step that withdraws");
     }
     if is_stolen && key.alone > 0 {
         let packages = count(key.alone, "package");
-        let _ = writeln!(text, "{packages} of no rollout: `rolloutctl drop TREE PACKAGE` takes such out");
+        let _ = writeln!(text, "{packages} in no rollout: `rolloutctl drop TREE PACKAGE` takes them out");
     }
     if key.perhaps > 0 {
         let packages = count(key.perhaps, "package");
-        let _ = writeln!(text, "for {packages} of these it was not recorded which key of the certificate signed");
+        let _ = writeln!(text, "{packages} of these: which key of the certificate signed was not recorded");
     }
     text
 }

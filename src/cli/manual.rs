@@ -17,12 +17,12 @@ use crate::store::disk::{self, Access, Disk as _, Kernel};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct ManArgs {
-    /// A directory for manual pages: they are written into `man1`, `man5` and `man8` in it
+    /// The directory for manual pages; they go into its `man1`, `man5` and `man8`
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 }
 
-/// Prints what a shell needs to complete this program's arguments
+/// Prints a completion script for a shell
 ///
 /// Example: source <(rolloutctl completions bash)
 #[derive(Debug, clap::Args)]

@@ -19,10 +19,10 @@ const SHOWN: usize = 20;
 
 /// Checks a backup, replaces the state with it, and compares it with the trees
 ///
-/// Every file must match the manifest, and the logbook must be complete up to its head. The daemon must
-/// be stopped. A state whose logbook is the beginning of the backup's, or that has none, is replaced;
-/// one with entries that the backup lacks is replaced only with --replace. The old files are moved into
-/// before-restore-... in the state directory and never removed: remove them yourself when all is well.
+/// The daemon must be stopped. Every file of the backup must match its manifest, and its logbook must
+/// be complete up to its head. A state with logbook entries that the backup lacks is replaced only with
+/// --replace. The old files are moved to before-restore-... in the state directory and never removed:
+/// remove them yourself when all is well.
 ///
 /// Then trees and logbook are compared as `rolloutd fsck` does. Disagreements are listed, and the
 /// daemon publishes nothing in such a tree until they are fixed. Restore lost trees first.

@@ -47,7 +47,7 @@ const POLICY_MAX: usize = 1024 * 1024;
 ///
 /// Example: rolloutd verify --keyring /etc/pki/rpm-gpg/RPM-GPG-KEY-example *.rpm
 ///
-/// A policy file has the keys of a distribution in the configuration:
+/// A policy file takes the same keys as a distribution in the configuration:
 ///
 ///     min_signers = 1
 ///
@@ -79,13 +79,13 @@ pub struct VerifyArgs {
     /// The distribution to which the packages would be uploaded; may be omitted if there is only one
     #[arg(long, requires = "config", value_name = "PATH")]
     pub distribution: Option<String>,
-    /// When the packages arrive, for example 2026-11-20T12:00:00Z; now by default
+    /// Judge the packages as of this time, such as 2026-11-20T12:00:00Z; by default, now
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Write one JSON document instead of lines
     #[arg(long)]
     pub json: bool,
-    /// Packages
+    /// The packages to check
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -249,7 +249,7 @@ impl Site {
 
     fn judge(&self, contents: &Contents, package: &Package, at: Timestamp) -> Result<Accepted, Refusal> {
         if contents.size > self.max_package {
-            let detail = format!("{} bytes, allowed are {}", contents.size, self.max_package);
+            let detail = format!("{} bytes; at most {} are allowed", contents.size, self.max_package);
             return Err(Refusal::new(Code::TooLarge, detail));
         }
         let mut accepted = examination::judge(contents, package, &self.terms, at)?;

@@ -208,7 +208,7 @@ fn within(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Vec<G
     section.close();
     let (roles, dists, stacks) = (roles?, dists?, stacks?);
     if dists.is_empty() && stacks.is_empty() {
-        let hint = "name `distributions`, `stacks` or both; roles that hold everywhere stand one level up".to_owned();
+        let hint = "name `distributions`, `stacks` or both; roles that hold everywhere go one level up".to_owned();
         own?.complain("these roles would hold nowhere", Some(hint));
         return None;
     }

@@ -59,7 +59,7 @@ fn window(mut section: Section<'_, '_>, names: &mut Names) -> Option<Rule> {
         }
         (None, None) => {
             let hint = "deny = \"2026-12-20..2027-01-07\" or allow = \"Mon-Thu 09:00-16:00\"".to_owned();
-            section.complain("says no time", Some(hint));
+            section.complain("sets neither `deny` nor `allow`", Some(hint));
             None
         }
     };

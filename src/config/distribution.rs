@@ -142,7 +142,7 @@ fn procedure(
 fn own_windows(value: &Value<'_, '_>, has_clocks: bool) -> Vec<Rule> {
     if !has_clocks {
         let hint = "add [calendar] with timezone = \"Europe/Zurich\"".to_owned();
-        value.complain("there is no [calendar], so nobody knows by which clocks", Some(hint));
+        value.complain("there is no [calendar], so the time zone is unknown", Some(hint));
     }
     windows(value)
 }
@@ -367,8 +367,9 @@ fn arches(value: &Value<'_, '_>) -> Option<Vec<String>> {
         return None;
     }
     set_of(value, |element| {
-        element
-            .read(|text| if arch::is_arch(text) { Ok(text.to_owned()) } else { Err("not the name of an architecture") })
+        element.read(
+            |text| if arch::is_arch(text) { Ok(text.to_owned()) } else { Err("is not the name of an architecture") },
+        )
     })
 }
 

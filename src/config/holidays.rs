@@ -69,7 +69,7 @@ fn is_backwards(rule: &Rule, zone: &TimeZone) -> bool {
 fn window(rule: &Rule, zone: &TimeZone, now: Timestamp, at: &Spot, findings: &mut Findings) {
     let When::Dated(dated) = rule.when else { return };
     match dated.span(zone) {
-        None => findings.complain(at, "ends before it begins, by the clocks of `calendar.timezone`".to_owned(), None),
+        None => findings.complain(at, "ends before it begins, in `calendar.timezone`".to_owned(), None),
         Some((_, behind)) if behind <= now => {
             findings.note(at, format!("`{}` is over", rule.name), Some("it can be removed".to_owned()));
         }
@@ -81,7 +81,7 @@ fn window(rule: &Rule, zone: &TimeZone, now: Timestamp, at: &Spot, findings: &mu
 fn never(windows: &Windows, now: Timestamp, at: &Spot, findings: &mut Findings) {
     if let Verdict::Closed { reason, until: None } = windows.judge(now) {
         let hint = "allow some time, or end the window that denies".to_owned();
-        findings.note(at, format!("packages may move at no time within two years: {reason}"), Some(hint));
+        findings.note(at, format!("packages may not move at any time within two years: {reason}"), Some(hint));
     }
 }
 
@@ -94,5 +94,5 @@ fn told(calendar: &Calendar, off: &Holidays) -> String {
         0 => "no holidays".to_owned(),
         days => count(days, "holiday"),
     };
-    format!("the calendar: working days {working_days}, {off}, clocks of {timezone}; {windows}")
+    format!("the calendar: working days {working_days}, {off}, time zone {timezone}; {windows}")
 }

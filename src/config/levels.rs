@@ -42,7 +42,7 @@ fn share(section: &mut Section<'_, '_>, key: &'static str) -> Option<u32> {
 }
 
 fn hundredths(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{}` is no share of time; write it like \"99.5%\"", text.escape_default());
+    let wrong = || format!("`{}` is not a share of time; write it like \"99.5%\"", text.escape_default());
     let number = text.strip_suffix('%').ok_or_else(wrong)?.trim_end();
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());

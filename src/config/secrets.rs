@@ -67,7 +67,7 @@ fn one(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
         findings.complain(&mention.at, what, make_one());
     }
     if mention.purpose == Purpose::Token && !secret.iter().all(u8::is_ascii_graphic) {
-        let what = format!("{shown} has blanks or other characters not allowed in a bearer token");
+        let what = format!("{shown} has spaces or other characters that a bearer token may not have");
         findings.complain(&mention.at, what, make_one());
     }
     Some(secret.to_vec())

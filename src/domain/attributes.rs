@@ -79,7 +79,7 @@ impl fmt::Display for Importance {
 
 /// A word that is none of those that there are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no {what}; there are {known}", text.escape_debug())]
+#[error("`{}` is not a valid {what}; choose from {known}", text.escape_debug())]
 pub struct NoSuchWord {
     /// The word.
     pub text: String,
@@ -232,7 +232,7 @@ mod tests {
         assert!(Level::ALL.into_iter().all(|it| it.to_string().parse() == Ok(it)));
         assert!(Importance::ALL.into_iter().all(|it| it.to_string().parse() == Ok(it)));
         let error = "medium".parse::<Level>().expect_err("no level");
-        assert_eq!(error.to_string(), "`medium` is no level; there are low and high");
+        assert_eq!(error.to_string(), "`medium` is not a valid level; choose from low and high");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl FromStr for Class {
     fn from_str(text: &str) -> Result<Self, String> {
         let words = || Self::ALL.map(Self::as_str).join(", ");
         let named = Self::ALL.into_iter().find(|class| class.as_str() == text);
-        named.ok_or_else(|| format!("`{}` is no kind of change; they are {}", text.escape_debug(), words()))
+        named.ok_or_else(|| format!("`{}` is not a kind of change; choose from {}", text.escape_debug(), words()))
     }
 }
 
@@ -357,7 +357,7 @@ mod tests {
         for class in Class::ALL {
             assert_eq!(class.as_str().parse(), Ok(class));
         }
-        let error = "`nearer` is no kind of change; they are new, newer, older, rebuilt, beside, gone, same";
+        let error = "`nearer` is not a kind of change; choose from new, newer, older, rebuilt, beside, gone, same";
         assert_eq!("nearer".parse::<Class>(), Err(error.to_owned()));
     }
 

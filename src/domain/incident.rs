@@ -108,8 +108,8 @@ pub fn problem_text(problem: u64, kind: &str, unit: &str, children: &[Told<'_>])
     let _ = writeln!(text, "Priority: {worst} ({})\n", worst.number());
     let _ = writeln!(
         text,
-        "Incidents of the kind {kind} recur, and those who handle them cannot solve their cause. Please coordinate the\n\
-         investigation of it. This is problem {problem}.\n\nPlease mark these tickets as children of this one:\n"
+        "Incidents of the kind {kind} recur, and those who handle them cannot remove the cause. Please coordinate the\n\
+         investigation. This is problem {problem}.\n\nPlease mark these tickets as children of this one:\n"
     );
     for Told { incident, title, at, ticket, .. } in children {
         let ticket = ticket.map_or_else(|| format!("incident {incident}, without a ticket"), str::to_owned);

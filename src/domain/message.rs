@@ -141,7 +141,7 @@ pub enum BadText {
     #[error("there is no value `{}`", .0.escape_default())]
     Unknown(String),
     /// A brace without its other half.
-    #[error("the brace in `{}` has no other half; a brace itself is written twice", .0.escape_default())]
+    #[error("the brace in `{}` has no counterpart; write a literal brace twice", .0.escape_default())]
     Brace(String),
 }
 
@@ -244,12 +244,9 @@ mod tests {
     fn what_is_no_template_is_named() {
         let said = |text: &str| Text::read(text).expect_err("no template").to_string();
         assert_eq!(said("Dear {everybody}"), "there is no value `everybody`");
-        assert_eq!(said("a\nb } c\nd"), "the brace in `} c` has no other half; a brace itself is written twice");
-        assert_eq!(said("{rollout"), "the brace in `{rollout` has no other half; a brace itself is written twice");
-        assert_eq!(
-            said("{a {rollout}"),
-            "the brace in `{a {rollout}` has no other half; a brace itself is written twice"
-        );
+        assert_eq!(said("a\nb } c\nd"), "the brace in `} c` has no counterpart; write a literal brace twice");
+        assert_eq!(said("{rollout"), "the brace in `{rollout` has no counterpart; write a literal brace twice");
+        assert_eq!(said("{a {rollout}"), "the brace in `{a {rollout}` has no counterpart; write a literal brace twice");
     }
 
     #[test]

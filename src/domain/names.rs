@@ -105,7 +105,7 @@ fn line(text: &str) -> Result<(), &'static str> {
         return Err("it has a control character");
     }
     if text.trim() != text {
-        return Err("it begins or ends with a blank");
+        return Err("it begins or ends with a space");
     }
     Ok(())
 }
@@ -113,12 +113,12 @@ fn line(text: &str) -> Result<(), &'static str> {
 /// A word that people write in a file and in a command: the name of a group, of a template, a kind of incidents.
 pub(super) fn word(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 60 {
-        return Err("it has 1 to 60 characters");
+        return Err("it must have 1 to 60 characters");
     }
     if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        return Err("only small letters, digits and - are allowed");
+        return Err("only lower-case letters, digits and - are allowed");
     }
-    if text.starts_with('-') { Err("it begins with a letter or a digit") } else { Ok(()) }
+    if text.starts_with('-') { Err("it must begin with a letter or a digit") } else { Ok(()) }
 }
 
 name_type! {

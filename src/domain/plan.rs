@@ -84,7 +84,7 @@ pub enum Owner {
     Restore {
         /// The tree.
         tree: TreeId,
-        /// The revision at which it listed what it is to list again.
+        /// The revision whose packages the tree is to list again.
         to: u64,
         /// The revision that it shows until then: whoever wants this back restores it.
         from: u64,

@@ -89,7 +89,7 @@ codes! {
 
     // Digests.
     /// A header digest is wrong (S14).
-    HeaderDigest = "header_digest", "Every digest of the header in the package must be right.", "Upload the package again; if that does not help, rebuild it.";
+    HeaderDigest = "header_digest", "Every digest of the header in the package must be correct.", "Upload the package again; if that does not help, rebuild it.";
     /// A payload digest is wrong (S3, H25, S17).
     PayloadDigest = "payload_digest", "The payload must have the digest that the signed header records.", "Upload the package again; if that does not help, rebuild it.";
     /// A payload digest of a form or strength that proves nothing (S16).
@@ -143,7 +143,7 @@ codes! {
 
     // Identity.
     /// The same NEVRA with other bytes (N5, S45).
-    DuplicateNevra = "duplicate_nevra", "A name-version-release.arch has the same content in all trees of a distribution.", "Raise the release and rebuild.";
+    DuplicateNevra = "duplicate_nevra", "A name-version-release.arch must have the same content in all trees of a distribution.", "Raise the release and rebuild.";
     /// Another package has the same file name (it contains no epoch).
     FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ only in the epoch would be one file.", "Raise the version or the release.";
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).

@@ -20,7 +20,7 @@ pub enum Outcome {
 
 /// Text that is no outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no outcome; there are success, warning and fail", .0.escape_debug())]
+#[error("`{}` is not a valid outcome; choose from success, warning and fail", .0.escape_debug())]
 pub struct NoOutcome(pub String);
 
 impl Outcome {
@@ -69,7 +69,7 @@ impl Sections {
     /// Their headings, each with the question that it answers.
     pub const ASKED: [(&str, &str); 4] = [
         ("Release notes", "Are the release notes correct and complete?"),
-        ("Tests", "Which tests were made, and how did they end?"),
+        ("Tests", "Which tests were run, and with what result?"),
         ("Metrics", "What was the load, such as jobs or transfers a day?"),
         ("VOs", "Which virtual organisations are configured for the service?"),
     ];

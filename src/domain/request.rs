@@ -29,7 +29,10 @@ pub enum Priority {
 
 /// Text that is no priority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no priority; there are none (0), low (1), normal (2), high (3) and immediate (4)", .0.escape_debug())]
+#[error(
+    "`{}` is not a valid priority; choose from none (0), low (1), normal (2), high (3) and immediate (4)",
+    .0.escape_debug()
+)]
 pub struct NoPriority(pub String);
 
 impl Priority {
@@ -102,7 +105,7 @@ pub enum ChangeKind {
 
 /// Text that is no kind of change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no kind of change; there are normal, standard and emergency", .0.escape_debug())]
+#[error("`{}` is not a valid kind of change; choose from normal, standard and emergency", .0.escape_debug())]
 pub struct NoChangeKind(pub String);
 
 impl ChangeKind {
@@ -154,7 +157,10 @@ pub enum Status {
 
 /// Text that is no status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no status; there are New, Accepted, Rejected, In progress, Resolved and Stalled", .0.escape_debug())]
+#[error(
+    "`{}` is not a valid status; choose from New, Accepted, Rejected, In progress, Resolved and Stalled",
+    .0.escape_debug()
+)]
 pub struct NoStatus(pub String);
 
 /// RT's own statuses.
@@ -297,7 +303,7 @@ pub struct Pattern(String);
 
 /// Text that is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no pattern of titles: {why}", text.escape_debug())]
+#[error("`{}` is not a valid title pattern: {why}", text.escape_debug())]
 pub struct BadPattern {
     /// The text.
     pub text: String,

@@ -50,7 +50,7 @@ impl fmt::Display for TaskKind {
 
 /// Text that is no kind of task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no kind of task; there are roll-out and roll-back", .0.escape_debug())]
+#[error("`{}` is not a valid kind of task; choose from roll-out and roll-back", .0.escape_debug())]
 pub struct NoTaskKind(pub String);
 
 impl FromStr for TaskKind {

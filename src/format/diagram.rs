@@ -256,7 +256,7 @@ pub fn draw(diagram: &Diagram) -> String {
 }
 
 /// What the lines mean, without a colour.
-const LEGEND: &str = "Solid: packages move. Dashed: nothing moves. Thick: where everything begins. Double: an end.";
+const LEGEND: &str = "Solid: packages move. Dashed: nothing moves. Thick: the initial state. Double: final states.";
 
 fn line(out: &mut String, through: &[(usize, usize)], moves: &str) {
     let points: Vec<String> = through.iter().map(|(x, y)| format!("{x},{y}")).collect();

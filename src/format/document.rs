@@ -328,7 +328,7 @@ impl<'s, 't> Value<'s, 't> {
         }
         let known = words.iter().map(|(word, _)| *word);
         let hint = did_you_mean(text, known.clone());
-        self.complain(format!("`{}` is none of {}", text.escape_default(), list_of(known)), hint);
+        self.complain(format!("`{}` is not one of {}", text.escape_default(), list_of(known)), hint);
         None
     }
 

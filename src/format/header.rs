@@ -193,14 +193,14 @@ impl Intro {
             Part::Main => (TAGS_MAX, DATA_MAX),
         };
         if entries == 0 || entries > tags_max {
-            return refuse(Code::HeaderLimits, format!("{entries} tags, allowed are 1 to {tags_max}"));
+            return refuse(Code::HeaderLimits, format!("{entries} tags; 1 to {tags_max} are allowed"));
         }
         if data > data_max {
-            return refuse(Code::HeaderLimits, format!("{data} bytes of data, allowed are {data_max}"));
+            return refuse(Code::HeaderLimits, format!("{data} bytes of data; at most {data_max} are allowed"));
         }
         let intro = Self { entries, data };
         if intro.bytes() > HEADER_MAX {
-            return refuse(Code::HeaderLimits, format!("{} bytes, allowed are {HEADER_MAX}", intro.bytes()));
+            return refuse(Code::HeaderLimits, format!("{} bytes; at most {HEADER_MAX} are allowed", intro.bytes()));
         }
         Ok(intro)
     }

@@ -59,7 +59,7 @@ pub fn read(bytes: &[u8], file: &Path, years: RangeInclusive<i16>) -> Read {
         days: 0,
     };
     if bytes.len() > FILE_MAX {
-        reader.complain(1, "", format!("is larger than {FILE_MAX} bytes, which no list of holidays is"), None);
+        reader.complain(1, "", format!("is larger than {FILE_MAX} bytes, too large for a list of holidays"), None);
     } else if reader.file(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).is_ok() {
         reader.ends();
     }
@@ -127,7 +127,7 @@ impl Reader {
         if let Some((name, line)) = self.open.pop() {
             self.complain(line, "BEGIN", format!("`{}` has no end; the file may be cut off", shown(&name)), None);
         } else if self.findings.list.is_empty() && !self.has_calendar {
-            self.complain(1, "", "is no calendar: it has no `BEGIN:VCALENDAR`".to_owned(), None);
+            self.complain(1, "", "is not a calendar: it has no `BEGIN:VCALENDAR`".to_owned(), None);
         }
     }
 
@@ -144,7 +144,7 @@ impl Reader {
                 self.event = Some(Event::begun(line));
             }
             (DEPTH_MAX, _) => {
-                return Err(self.stop(line, "BEGIN", "there are too many components within one another".to_owned()));
+                return Err(self.stop(line, "BEGIN", "components are nested too deeply".to_owned()));
             }
             (1, other) if other != "VTIMEZONE" && !other.starts_with("X-") => {
                 let what = format!("`{}` is not understood; holidays are VEVENTs", shown(other));

@@ -91,7 +91,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm], kinds: &[&'static str])
     let mended = Mended::new(if is_long { "" } else { text });
     let (sheet, root) = Sheet::new(text, &mended, file);
     if is_long {
-        sheet.top(&root).complain(format!("is larger than {FILE_MAX} bytes, which no procedure is"), None);
+        sheet.top(&root).complain(format!("is larger than {FILE_MAX} bytes, too large for a procedure"), None);
         return Err(sheet.into_complaints());
     }
     let mut top = sheet.top(&root);
@@ -519,9 +519,9 @@ mod tests {
             said(text),
             [
                 "own.toml:9:20: transition.who: `King` is not a role: only lower-case letters, digits and - are allowed",
-                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\", \
-                 \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"bundle_ready\", \"linked\", \
-                 \"tasks_done\", \"bundle_complete\", \"approvals\", \"calendar\"",
+                "own.toml:10:22: transition.gates: `moon` is not one of \"packages_present\", \"not_older\", \
+                 \"exposure\", \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"bundle_ready\", \
+                 \"linked\", \"tasks_done\", \"bundle_complete\", \"approvals\", \"calendar\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );

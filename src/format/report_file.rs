@@ -32,10 +32,10 @@ pub fn check(format: Format, bytes: &[u8]) -> Result<(), &'static str> {
     let is_zip = bytes.starts_with(ZIP);
     let is_odt = is_zip && bytes.get(ODT_AT..).is_some_and(|rest| rest.starts_with(ODT));
     match format {
-        Format::Odt if !is_odt => Err("is no OpenDocument text, as its name says"),
-        Format::Docx if !is_zip || is_odt => Err("is no Word document, as its name says"),
+        Format::Odt if !is_odt => Err("is not the OpenDocument text that its name says"),
+        Format::Docx if !is_zip || is_odt => Err("is not the Word document that its name says"),
         Format::Doc if !bytes.starts_with(COMPOUND) && !bytes.starts_with(RICH_TEXT) => {
-            Err("is no Word document of before 2007, as its name says")
+            Err("is not the pre-2007 Word document that its name says")
         }
         _ => Ok(()),
     }

@@ -37,7 +37,7 @@ impl Known<'_> {
         let teams: Vec<&str> = self.world.teams.iter().map(|(name, _)| name.as_str()).collect();
         let like = spelling::nearest(team.as_str(), teams.iter().copied());
         match (teams.is_empty(), like) {
-            (true, _) => format!("the registry has no team {team}; it is empty: `rolloutctl team add` enters one"),
+            (true, _) => format!("the registry has no team {team}; it is empty: `rolloutctl team add` adds one"),
             (false, Some(like)) => format!("the registry has no team {team}; did you mean {like}?"),
             (false, None) => format!("the registry has no team {team}; `rolloutctl team list` shows all"),
         }

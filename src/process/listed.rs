@@ -73,8 +73,8 @@ pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
     let few = few.words().map(|(packages, keys)| {
         let wanted = trust.min_signers;
         format!(
-            "lists {packages} by fewer than the {wanted} signers that it asks for (not in its ring, or not asked for then: \
-             {keys}); put their keys into {file} or lower min_signers, and reload"
+            "lists {packages} signed by fewer than the {wanted} signers that it requires (not in its ring, or not \
+             asked for then: {keys}); put their keys into {file} or lower min_signers, and reload"
         )
     });
     let over = world.trees.get(id).into_iter().flat_map(Tree::excepted);
@@ -89,7 +89,7 @@ pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
     let untrusted: Vec<String> = strange.into_iter().chain(few).chain(over).collect();
     let revoked = revoked.words().map(|(packages, keys)| {
         format!(
-            "lists {packages} by a key that is revoked ({keys}); they stay listed, and nothing by that key moves: \
+            "lists {packages} signed by a revoked key ({keys}); they stay listed, and nothing signed by it moves: \
              `rolloutd keys` names them, withdraw them and tell the sites"
         )
     });
@@ -171,7 +171,7 @@ mod tests {
         assert!(untrusted.contains("key B") && !untrusted.contains("key A"), "{untrusted}");
         let (untrusted, revoked) = said(&[("A", Revoked), ("B", Good)], 1);
         assert_eq!(untrusted, "");
-        assert!(revoked.starts_with("lists 1 package by a key that is revoked (key A)"), "{revoked}");
+        assert!(revoked.starts_with("lists 1 package signed by a revoked key (key A)"), "{revoked}");
     }
 
     #[test]
@@ -194,13 +194,13 @@ mod tests {
         let soft = Trust { certs, revoked_keys: [("S2".to_owned(), "C".to_owned())].into(), ..Trust::default() };
         let said = |trust: &Trust| in_tree(&world, &id, trust).and_then(|doubts| doubts.revoked).unwrap_or_default();
         assert!(
-            said(&soft).starts_with("lists 2 packages by a key that is revoked (subkey S2 of C);"),
+            said(&soft).starts_with("lists 2 packages signed by a revoked key (subkey S2 of C);"),
             "{}",
             said(&soft)
         );
         let hard = Trust { doubtful: [("C".to_owned(), "S2".to_owned())].into(), ..soft };
         let words =
-            "lists 3 packages by a key that is revoked (subkey S2 of C, subkey S2 of C, or another of its keys: ";
+            "lists 3 packages signed by a revoked key (subkey S2 of C, subkey S2 of C, or another of its keys: ";
         assert!(said(&hard).starts_with(words), "{}", said(&hard));
     }
 }

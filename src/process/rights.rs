@@ -38,9 +38,9 @@ rights! {
     /// A tree that lists again what it listed before.
     RESTORE = "restore trees, and take packages out of them", [ADMIN], false;
     /// A package that was withdrawn or taken out of a tree.
-    ALLOW = "let packages come in again", [ADMIN], false;
+    ALLOW = "allow packages to be uploaded again", [ADMIN], false;
     /// A rollout on hold (S3-08).
-    STALL = "put a rollout on hold and let it go on", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
+    STALL = "put a rollout on hold or take it off hold", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// The registry of early adopters.
     TEAMS = "change the registry of teams", [ADMIN, SRM, OU], false;
     /// Teams are asked to test a rollout.
@@ -52,7 +52,7 @@ rights! {
     /// Which reports everybody may read (S1-35).
     PUBLISH = "publish reports", [ADMIN, SRM, OU], false;
     /// Issues and their show-stoppers (S0-41).
-    ISSUES = "note or close issues", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
+    ISSUES = "record or close issues", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
     /// How urgent an issue is (S0-43).
     RANK = "decide how urgent an issue is", [DMSU], false;
     /// What is said of a rollout beside its title.
@@ -60,7 +60,7 @@ rights! {
     /// How urgent a rollout is (S0-07): that alone is for others, too.
     PRIORITY = "decide how urgent a rollout is", [ADMIN, VERIFIER, SRM, DMSU, MU, OU, MAINTAINER], false;
     /// What somebody has looked at.
-    TICK = "tick what a procedure asks for", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
+    TICK = "tick off checks of a procedure", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// Notes and links.
     NOTES = "add notes and links", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
     /// A longer exposure (S0-44).
@@ -72,7 +72,7 @@ rights! {
     /// Tasks for early adopters (S1-22).
     TASKS = "create, extend and reassign tasks", [ADMIN, SRM, OU], false;
     /// What came of a task (S1-26).
-    TASK_REPORT = "report about a team's tasks", [SRM, OU], true;
+    TASK_REPORT = "report on a team's tasks", [SRM, OU], true;
     /// A gate that does not hold a rollout up.
     OVERRIDE = "override a gate", [ADMIN, SRM, OU], false;
     /// Changes (S3-05): whoever has something to do with a service may ask for one.
@@ -84,7 +84,7 @@ rights! {
     /// Whether a change is made (S3-07).
     DECIDE = "accept or reject changes", [ADMIN, SRM, OU, OMB, OTAG], false;
     /// How far a change is (S3-07).
-    WORK = "say how far a change is", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
+    WORK = "set the status of a change", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
     /// Which rollouts carry a change out.
     TIE = "tie rollouts to changes", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER, PT], false;
     /// Gates that an emergency does not wait for (S3-12).
@@ -94,11 +94,11 @@ rights! {
     /// Releases and their scope (S3-18).
     RELEASES = "plan releases", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
     /// What people were told (S0-31, S1-13).
-    NOTIFY = "say that people were told", [ADMIN, SRM, MU, OU, MAINTAINER], false;
+    NOTIFY = "record that people were told", [ADMIN, SRM, MU, OU, MAINTAINER], false;
     /// What goes wrong (S3-33).
     INCIDENTS = "record and handle incidents", [ADMIN, VERIFIER, SRM, DMSU, MU, OU, MAINTAINER], false;
     /// What the board knows (S3-19).
-    TELL = "say that the board was told", [ADMIN, SRM, OU, OMB], false;
+    TELL = "record that the board was told", [ADMIN, SRM, OU, OMB], false;
 }
 
 impl Right {

@@ -34,7 +34,7 @@ pub fn meant(known: Known<'_>, dist: &DistPath, word: &str) -> Result<Vec<Nevra>
         let is_used = || packages.of(dist).any(|(other, _)| other.arch() == nevra.arch());
         if !arch::is_known(nevra.arch()) && !is_there() && !is_used() {
             return Err(format!(
-                "`{}`: `{}` is no architecture that rpm knows, and no package of it was ever taken in; name the architecture \
+                "`{}`: rpm knows no architecture `{}`, and no package for it was ever taken in; name the architecture \
                  after the last dot, or upload the package first",
                 word.escape_debug(),
                 nevra.arch()
@@ -53,8 +53,8 @@ pub fn meant(known: Known<'_>, dist: &DistPath, word: &str) -> Result<Vec<Nevra>
             listing.nevras().filter(|nevra| *nevra == source || built_from(nevra, source)).cloned().collect()
         }
         _ => {
-            let pattern =
-                Pattern::new(word).map_err(|error| format!("`{}` is no pattern: {error}", word.escape_debug()))?;
+            let pattern = Pattern::new(word)
+                .map_err(|error| format!("`{}` is not a valid pattern: {error}", word.escape_debug()))?;
             listing.nevras().filter(|nevra| pattern.matches(&nevra.to_string())).cloned().collect()
         }
     };

@@ -247,7 +247,7 @@ fn unreported(known: Known<'_>, rollout: &Rollout) -> Vec<Duty> {
     let found = evidence::evidence(known, rollout);
     let duty = |team: TeamName| Duty {
         by: Deadline::Overdue(found.reports_due.unwrap_or_default()),
-        what: format!("{team} has accepted {} and not reported in time: ask it", rollout.id),
+        what: format!("{team} has accepted {} but not reported in time: ask it", rollout.id),
         command: format!("report add {} {team} OUTCOME", rollout.id),
     };
     found.overdue.iter().cloned().map(duty).collect()

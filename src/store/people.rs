@@ -75,7 +75,7 @@ pub enum PeopleError {
     #[error(
         "the register of people {} is damaged: {why}. Stop the daemon, move the file away, and put that of a backup in its \
          place (`rolloutd restore --files`). Without a backup, start without it: the logbook needs nothing of it, but \
-         whoever it names so far is then shown as unknown", path.display()
+         everybody it named is then shown as unknown", path.display()
     )]
     Damaged {
         /// The file.

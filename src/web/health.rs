@@ -129,7 +129,7 @@ struct CredentialLabels {
 }
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text, or OpenMetrics for who accepts it", body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text, or OpenMetrics for clients that accept it", body = String)))]
 pub async fn metrics(State(context): State<Context>, headers: HeaderMap) -> impl IntoResponse {
     let wrong = Kind::ALL.map(|kind| (kind, context.guesses().count(kind)));
     let text = encode(&context.engine.shared().read(), wrong, context.clock().now());
@@ -215,7 +215,7 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2], now: jiff::Timestamp) -> Strin
         let labels = RefusalLabels { distribution: dist.to_string(), code: code.clone() };
         refusals.get_or_create(&labels).inc_by(*number);
     }
-    registry.register("refused_files", "Uploaded files that were refused, since the logbook was begun", refusals);
+    registry.register("refused_files", "Uploaded files that were refused, since the logbook began", refusals);
     register_waiting(&mut registry, inside, now);
     let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program", build);
@@ -267,8 +267,7 @@ fn register_waiting(registry: &mut Registry, inside: &View, now: jiff::Timestamp
         let labels = DistLabels { distribution: dist.to_string() };
         ages.get_or_create(&labels).set(now.duration_since(since).as_secs().max(0));
     }
-    let help =
-        "For how long the rollout has waited that waits longest for a step that somebody wants as soon as possible";
+    let help = "How long the longest-waiting rollout has waited for a step that is wanted as soon as possible";
     registry.register_with_unit("rollout_waiting_longest", help, Unit::Seconds, ages);
 }
 
@@ -280,7 +279,7 @@ fn register_levels(registry: &mut Registry, inside: &View, now: jiff::Timestamp)
         gauge
     };
     if let Some(presence) = levels::of(inside, now, None).presence {
-        let help = "Share of the time looked at in which the daemon has run";
+        let help = "Share of the measured time in which the daemon ran";
         registry.register_with_unit(
             "availability",
             help,
@@ -295,7 +294,7 @@ fn register_levels(registry: &mut Registry, inside: &View, now: jiff::Timestamp)
     let of = &inside.world.levels;
     for (name, help, durations) in [
         ("promotion", "From the decision until clients see what was promoted.", &of.promoted),
-        ("withdrawal", "From the decision until clients see no longer what was withdrawn.", &of.withdrawn),
+        ("withdrawal", "From the decision until clients no longer see what was withdrawn.", &of.withdrawn),
         ("people_told", "Until people were told what they have to be told.", &of.told),
         ("notice_delivery", "Until a receiver had its notice.", &of.delivered),
     ] {

@@ -180,7 +180,7 @@ pub async fn worded(response: Response) -> Response {
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     let detail = match status {
         _ if !text.is_empty() => text,
-        StatusCode::NOT_FOUND => "nothing is at this address; see /api/v1/openapi.json".to_owned(),
+        StatusCode::NOT_FOUND => "there is nothing at this address; see /api/v1/openapi.json".to_owned(),
         StatusCode::METHOD_NOT_ALLOWED => "use one of the methods in the Allow header".to_owned(),
         _ => format!("the status is {status}"),
     };

@@ -50,7 +50,7 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
     let (parts, body) = request.into_parts();
     let credentials = context.site().credentials(&parts.headers);
     if matches!(credentials, Credentials::Sso(Ok(_))) && sso::is_from_elsewhere(&parts.headers) {
-        let why = "a page of another site has made your browser send this, so nothing was done";
+        let why = "another site's page made your browser send this, so nothing was done";
         return Problem::of_status(StatusCode::FORBIDDEN, why).into_response();
     }
     let is_known = matches!(credentials, Credentials::Token(Some(_)) | Credentials::Sso(Ok(_)));

@@ -94,7 +94,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Uniden
     let first = all.next();
     if all.next().is_some() {
         return Err(Unidentified::Nobody(format!(
-            "{name} is there twice: the web server has to replace what clients send"
+            "{name} occurs twice: the web server must replace what clients send"
         )));
     }
     let text = first.map(|value| std::str::from_utf8(value.as_bytes()).map(str::trim)).transpose();

@@ -44,7 +44,7 @@ fn a_rollout_is_described_found_and_goes_on_when_all_is_said() {
         good(&site, "mary", &["tick", "r", check]);
     }
     good(&site, "mary", &["tick", "r", "tests-passed", "--undo", "--reason", "on one machine they did not"]);
-    refused(&site, "mary", &["move", "r", "Testing"], "Nobody has ticked: tests-passed. (not_checked)");
+    refused(&site, "mary", &["move", "r", "Testing"], "Not ticked yet: tests-passed. (not_checked)");
     good(&site, "mary", &["tick", "r", "tests-passed"]);
     good(&site, "mary", &["move", "r", "Testing"]);
     site.wait("the move", |site| (listed(site, "testing").len() == 1).then_some(()));

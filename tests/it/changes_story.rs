@@ -82,7 +82,9 @@ fn a_change_is_recorded_assessed_approved_and_carried_out_and_an_emergency_is_no
     }
     assert_eq!(listed(&site, "production"), [urgent]);
     let log = good(&site, "srm", &["log", "--change", "rt-4713"]);
-    for words in ["the emergency change rt-4713, priority immediate", "overrode exposure for rt-2", "carries out"] {
+    for words in
+        ["the emergency change rt-4713, priority immediate", "overrode exposure for the step of rt-2", "carries out"]
+    {
         assert!(log.contains(words), "{words}: {log}");
     }
     // All of its rollouts are released, and whoever works on it says so (S3-09).

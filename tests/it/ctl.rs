@@ -163,9 +163,9 @@ fn what_is_where_is_found_with_one_command() {
         "what became of a package"
     );
     for (words, says) in [
-        (&["where", "three"][..], "nothing of the name `three` was ever accepted"),
+        (&["where", "three"][..], "no package named `three` was ever accepted"),
         (&["submit", "rt-4", "one-1.0-1"], "no version between two dashes"),
-        (&["submit", "rt-4", "one-1.0-1.el6"], "`el6` is no architecture that rpm knows"),
+        (&["submit", "rt-4", "one-1.0-1.el6"], "rpm knows no architecture `el6`"),
         (&["packages", "tseting"], "there is no tree tseting"),
         (&["log", "rt-9"], "the logbook has no entry about the rollout rt-9"),
         (&["log", "--package", "three-1-1.noarch"], "no package three-1-1.noarch was ever accepted"),

@@ -87,7 +87,10 @@ fn a_mistaken_upload_and_old_versions_are_taken_out_and_brought_back() {
     assert!(told.contains(&first) && told.contains("bdii-3.0-1.noarch") && told.contains("--yes"), "{told}");
     assert!(!told.contains("bdii-2.0-1.noarch") && listed(&site, "untested").len() == 4, "{told}");
     let told = site.ctl_good(&["retire", "untested", "--keep", "1", "--yes", "--reason", "long superseded"]);
-    assert!(told.contains("2 packages went") && told.contains("The way back: rolloutctl restore untested"), "{told}");
+    assert!(
+        told.contains("2 packages taken out") && told.contains("To undo it: rolloutctl restore untested"),
+        "{told}"
+    );
     assert_eq!(listed(&site, "untested"), ["bdii-10.0-1.noarch", "bdii-2.0-1.noarch"]);
     let told = site.ctl_good(&["drop", "untested", "bdii-10.0-1.noarch", "--reason", "built from the wrong branch"]);
     assert_eq!(listed(&site, "untested"), ["bdii-2.0-1.noarch"]);

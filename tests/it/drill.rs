@@ -52,7 +52,7 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     let (list, code) = asked(&site, &[&key[24..]]);
     assert_eq!(code, Some(1), "{list}");
     let owner = "Example repository <repository@example.org>";
-    let then = "these are to be rejected; `rolloutctl show ROLLOUT` names the step that withdraws";
+    let then = "reject these; `rolloutctl show ROLLOUT` names the step that withdraws";
     let wanted = format!(
         "{key} {owner}\nrevoked\nproduction/umd/3/sl6/x86_64 first-1.0-1.noarch\n\
          testing/umd/3/sl6/x86_64 second-1.0-1.noarch\n2 listed, 0 withdrawn\nrollout 1 (Production)\n\

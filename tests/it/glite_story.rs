@@ -109,7 +109,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     site.wait("the withdrawal", |site| (listed(site, "delta") == [voms.clone()]).then_some(()));
     // RB6: those who have it go back, with a quarantine of their own (S1-47 to S1-49).
     let created = good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO, "--roll-back"]);
-    assert!(created.contains("roll back the bundle BUNDLE-1, with 3d of quarantine"), "{created}");
+    assert!(created.contains("roll back the bundle BUNDLE-1, with a quarantine of 3d"), "{created}");
     good(&site, ONE, &["task", "begin", "3", "success"]);
     refused(&site, ONE, &["task", "done", "3", "success"], "(quarantine)");
     refused(&site, ONE, &["task", "done", "3", "success", "--early", "--reason", "why"], "(role)");

@@ -110,7 +110,7 @@ fn who_acts_is_an_id_in_the_logbook_and_a_name_for_people_until_they_are_erased(
     let unknown = site.ctl(&["erase", JOHN, "--reason", "left the project"]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("give the whole identity"), "{unknown:?}");
     let said = site.ctl_good(&["erase", &tracker, "--reason", "left the project"]);
-    assert_eq!(said, format!("{john} is an erased person now.\n"));
+    assert_eq!(said, format!("{john} is now an erased person.\n"));
     let again = site.ctl(&["erase", &john, "--reason", "left the project"]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("was erased already"), "{again:?}");
 

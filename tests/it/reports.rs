@@ -98,11 +98,11 @@ fn reports_are_filled_in_sent_read_and_gathered_in_one_document() {
     assert!(out.status.success(), "{}", said(&out));
     assert_eq!(kept(&site).len(), 1);
     let list = good(&site, "srm", &["report", "list", "rt-1"]);
-    assert!(list.contains("says nothing of Release notes, Metrics") && list.contains(CH), "{list}");
+    assert!(list.contains("says nothing about Release notes, Metrics") && list.contains(CH), "{list}");
     // S0-57: whose report is missing is said, and no archive made.
     let archive = site.path("all.tar").display().to_string();
     let words = ["report", "archive", "rt-1", "--document", "EGI-doc-1234", "--output", &archive];
-    refused(&site, "srm", &words, &format!("accepted and not reported: {CH}"));
+    refused(&site, "srm", &words, &format!("accepted but not reported: {CH}"));
     let theirs = write(&site, &format!("{CH}-EMI-1.0-bdii-site-1.0.1.odt"), &odt("two"));
     let out = send(CH, &["--file", &theirs, "--summary", "see #99"]);
     assert!(out.status.success(), "{}", said(&out));

@@ -23,7 +23,7 @@ pub struct AssignArgs {
     reason: String,
 }
 
-/// Asks a team no longer; what it has reported stays
+/// Takes a team's assignment back; what it has reported stays
 ///
 /// Example: rolloutctl unassign rt-1234 ea-NGI_CH-CSCS --reason "the site is down"
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub struct UnassignArgs {
     of: Of,
 }
 
-/// A team accepts to test a rollout
+/// Records that a team agrees to test a rollout
 ///
 /// Example: rolloutctl accept rt-1234 ea-NGI_IT-INFN-T1
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub struct AcceptArgs {
     of: Of,
 }
 
-/// A team will not test a rollout
+/// Records that a team will not test a rollout
 ///
 /// It does not reject the rollout itself: `rolloutctl move ID Rejected` does.
 ///
@@ -52,9 +52,9 @@ pub struct RejectArgs {
     of: Of,
 }
 
-/// A team has installed what it tests, and runs it from now on
+/// Records that a team has installed what it tests, and runs it from now on
 ///
-/// It accepts by that, if it has not said so.
+/// This also accepts the assignment, if the team has not done so.
 ///
 /// Example: rolloutctl installed rt-1234 ea-NGI_IT-INFN-T1
 #[derive(Debug, clap::Args)]

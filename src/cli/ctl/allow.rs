@@ -5,10 +5,10 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::packages::AllowBody;
 
-/// Lets a package come in again that was withdrawn or taken out of a tree
+/// Allows a package that was withdrawn or taken out of a tree to be uploaded again
 ///
-/// Only the file that was accepted before: other bytes of the same name are refused as ever. Upload it once more; then it
-/// lies in the first tree and can be submitted in a new rollout.
+/// Only the file that was accepted before: other bytes under the same name are still refused. Upload it again: it is
+/// then in the first tree and can be submitted in a new rollout.
 ///
 /// Example: rolloutctl allow bdii-5.2.22-1.el6.noarch --reason "the withdrawal was a mistake"
 #[derive(Debug, clap::Args)]

@@ -35,7 +35,7 @@ enum What {
         /// The bundle
         bundle: String,
     },
-    /// Opens a bundle under an id that no other one has ever had
+    /// Opens a bundle under an id that was never used before
     Open {
         /// Its id: letters, digits and . _ -
         bundle: String,
@@ -43,7 +43,7 @@ enum What {
         #[arg(long, default_value = "")]
         title: String,
     },
-    /// Adds rollouts to a bundle, for which nothing has moved yet
+    /// Adds rollouts to a bundle; nothing may have moved for them yet
     Add(Members),
     /// Takes a rollout out of a bundle
     Remove {
@@ -55,7 +55,7 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Says what the release notes of a bundle list: its members, if no rollouts are named
+    /// Sets what the release notes of a bundle list: by default, its members
     Notes {
         /// The bundle
         bundle: String,
@@ -65,7 +65,7 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Approves that the rollouts of a bundle go to a state: all of them, or none
+    /// Approves the step of a bundle's rollouts to a state: all of them, or none
     ///
     /// `rolloutctl approve ROLLOUT STATE --withdraw` takes it back for one of them.
     Approve {
@@ -85,15 +85,15 @@ enum What {
     },
     /// Takes one step with all rollouts of a bundle, or with some of them: all or none
     ///
-    /// Rollouts of other bundles that its release notes list may be named with --only, too.
+    /// --only may also name rollouts of other bundles that its release notes list.
     ///
-    /// It waits until the packages have moved. Exit codes are those of `rolloutctl move`.
+    /// Waits until the packages have moved. Exit codes are those of `rolloutctl move`.
     Move {
         /// The bundle
         bundle: String,
         /// The state to reach; spaces, dashes and case do not matter
         state: String,
-        /// Only this rollout, which the bundle has or its release notes list; the others stay where they are
+        /// Only this rollout of the bundle or of its release notes; the others stay where they are
         #[arg(long, value_name = "ROLLOUT")]
         only: Vec<String>,
         /// Do not wait until the packages have moved
@@ -103,18 +103,18 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Lists the teams that a bundle concerns: whose sites run what is changed, and who uses the same repository
+    /// Lists the teams that a bundle concerns: those that run what is changed, and those that use the same repository
     ///
-    /// Node types are those of its rollouts (`rolloutctl describe`) and of the registry (`rolloutctl team`). Where some of its
-    /// rollouts were rejected, it is about those.
+    /// Node types are those of its rollouts (`rolloutctl describe`) and of the registry (`rolloutctl team`). If some of
+    /// its rollouts were rejected, only those count.
     Affected {
         /// The bundle
         bundle: String,
     },
     /// Shows what would make a bundle and its release notes agree, or does it
     ///
-    /// What the notes list and the bundle does not have goes off the notes. What the bundle has and the notes do not list is
-    /// listed, or withdrawn.
+    /// Rollouts that the notes list but the bundle lacks are taken off the notes. Rollouts of the bundle that the notes
+    /// lack are added to them, or withdrawn.
     Correct {
         /// The bundle
         bundle: String,
@@ -150,14 +150,14 @@ struct Members {
     reason: String,
 }
 
-/// Numbers updates, or lists them
+/// Gives an update the next number of its series, or lists updates
 ///
 /// Example: rolloutctl update gLite-3.2 --bundle BUNDLE-2011-12
 #[derive(Debug, clap::Args)]
 pub struct UpdateArgs {
     /// Give the next number of this series
     series: Option<String>,
-    /// What is released; the rollouts of the bundle if none is named
+    /// What is released; by default, the rollouts of the bundle
     #[arg(requires = "series")]
     rollouts: Vec<String>,
     /// The bundle that is released
@@ -226,7 +226,7 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
 
 fn affected(bundle: &str, teams: &[AffectedBody], width: usize) -> String {
     if teams.is_empty() {
-        return format!("{bundle} concerns no team of the registry.\n");
+        return format!("{bundle} concerns no team in the registry.\n");
     }
     let row = |one: &AffectedBody| {
         let how = if one.directly { "directly" } else { "indirectly" };

@@ -10,9 +10,9 @@ use crate::cli::table::{lay_out, width};
 use crate::process::fact::count;
 use crate::web::api::calendar::{CalendarBody, DAYS};
 
-/// Shows when packages may move, now and in the next days
+/// Shows when packages may move, now and in the coming days
 ///
-/// Lists what opens and closes, and holidays, by the clocks of the time zone in the configuration.
+/// Lists what opens and closes, and holidays, in the configured time zone.
 ///
 /// Example: rolloutctl calendar --distribution umd/3/sl6/x86_64 --days 30
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct CalendarArgs {
     /// The calendar of this distribution; without it, that of the site
     #[arg(long, value_name = "DISTRIBUTION")]
     distribution: Option<String>,
-    /// So many days, at most 366
+    /// How many days, at most 366
     #[arg(long, value_name = "N", default_value_t = DAYS)]
     days: u16,
 }
@@ -39,11 +39,11 @@ pub async fn run(args: CalendarArgs, client: &Client, json: bool) -> Result<Outc
 fn show(calendar: &CalendarBody, width: usize) -> String {
     let mut text = String::new();
     let whose = calendar.distribution.as_deref().unwrap_or("the site");
-    let _ = writeln!(text, "calendar of {whose}, by the clocks of {}", calendar.timezone);
+    let _ = writeln!(text, "calendar of {whose}, time zone {}", calendar.timezone);
     let today = match (&calendar.holiday, calendar.working_day) {
         (Some(name), _) => format!("a holiday, {name}"),
         (None, true) => "a working day".to_owned(),
-        (None, false) => "no working day".to_owned(),
+        (None, false) => "not a working day".to_owned(),
     };
     let _ = writeln!(text, "now:                   {}, {today}", calendar.local);
     let why = calendar.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -9,11 +9,11 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::changes::{ApproveChangeBody, AssessBody, ChangeBody, RecordChangeBody, StatusBody, TieBody};
 
-/// Records, assesses, approves and follows changes: what people ask for
+/// Records, assesses, approves and tracks changes: what people ask for
 ///
-/// A change is recorded, assessed by those who would do the work, approved by the groups that the site names, and accepted.
-/// One that a rule of the site documents is standard and needs no approval; an emergency needs none either. Rollouts carry
-/// it out: while a change is stalled, their steps and their time in a tree wait.
+/// A change is recorded, assessed by those who would do the work, approved by the groups that the site names, and
+/// accepted. One that a rule of the site covers is standard and needs no approval; neither does an emergency. Rollouts
+/// carry it out: while a change is stalled, their steps and their time in a tree wait.
 ///
 /// Example: rolloutctl change open rt-4711 --title "a view of all sites" --category "Accounting Portal"
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub struct ChangeArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Lists changes: those that are open first, by priority
+    /// Lists changes, open ones first, by priority
     List {
         /// Only those with this status: New, Accepted, Rejected, In progress, Resolved, Stalled
         #[arg(long)]
@@ -40,9 +40,9 @@ enum What {
     },
     /// Records a change
     Open(OpenArgs),
-    /// Says what work a change is, and how urgent it is
+    /// Assesses a change: what work it is, and how urgent
     ///
-    /// Approvals of an earlier assessment count no longer.
+    /// Approvals of an earlier assessment no longer count.
     Assess {
         /// The change
         change: String,
@@ -59,7 +59,7 @@ enum What {
     Approve {
         /// The change
         change: String,
-        /// For which group; the first that approves and that you belong to, if it is left out
+        /// For which group; by default, the first that approves and that you belong to
         #[arg(long = "for", value_name = "ROLE")]
         role: Option<String>,
         /// Take your approval back
@@ -69,9 +69,9 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Puts a change into another status
+    /// Sets the status of a change
     ///
-    /// New, Accepted, In progress, Stalled, Resolved or Rejected; RT's words are understood, too.
+    /// New, Accepted, In progress, Stalled, Resolved or Rejected; RT's words are understood too.
     Status {
         /// The change
         change: String,
@@ -81,14 +81,14 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Says that rollouts carry a change out
+    /// Records that rollouts carry out a change
     Tie {
         /// The change
         change: String,
         /// The rollouts
         #[arg(required = true)]
         rollouts: Vec<String>,
-        /// Say that they do not any more
+        /// Record that they no longer carry it out
         #[arg(long)]
         undo: bool,
         /// Why; recorded in the logbook
@@ -113,7 +113,7 @@ struct OpenArgs {
     /// How urgent it is: none, low, normal, high, immediate, or RT's number
     #[arg(long)]
     priority: Option<String>,
-    /// normal, standard or emergency; standard if a rule says so, and else normal, if it is left out
+    /// normal, standard or emergency; by default, standard if a rule says so, else normal
     #[arg(long)]
     kind: Option<String>,
 }

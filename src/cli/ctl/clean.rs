@@ -8,15 +8,15 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::restore::{CleanBody, CleanedBody};
 
-/// Takes packages out of a tree, such as an upload that was a mistake
+/// Takes packages out of a tree, such as a mistaken upload
 ///
-/// They are kept, and `rolloutctl restore` brings them back: the answer says how. A package of a rollout that goes on is
-/// refused: cancel that, take the package out of it with `rolloutctl edit`, or withdraw it.
+/// They are kept, and `rolloutctl restore` brings them back: the answer says how. A package of an open rollout is
+/// refused: cancel the rollout, take the package out of it with `rolloutctl edit`, or withdraw it.
 ///
 /// Example: rolloutctl drop untested/umd/3/sl6/x86_64 bdii-5.2.22-1.el6.noarch --reason "built from the wrong branch"
 #[derive(Debug, clap::Args)]
 pub struct DropArgs {
-    /// The tree, as `rolloutctl trees` has it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
+    /// The tree, as `rolloutctl trees` prints it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
     tree: String,
     /// The packages: name-[epoch:]version-release.arch
     #[arg(required = true)]
@@ -27,7 +27,7 @@ pub struct DropArgs {
     /// Show what would go and what stands in the way, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Also if many packages leave the tree: more than 50, or more than 10 and a tenth of it
+    /// Even if many packages leave the tree: more than 50, or more than 10 and a tenth of it
     #[arg(long)]
     may_shrink: bool,
     /// Do not wait until clients see it
@@ -37,14 +37,14 @@ pub struct DropArgs {
 
 /// Takes old versions out of a tree: all but the newest of each name and architecture
 ///
-/// Without --yes it shows what would go, and changes nothing. Packages of rollouts that go on stay. What goes is kept, and
-/// `rolloutctl restore` brings it back: the answer says how.
+/// Without --yes it shows what would go, and changes nothing. Packages of open rollouts stay. What leaves the tree is
+/// kept, and `rolloutctl restore` brings it back: the answer says how.
 ///
 /// Examples: rolloutctl retire production/umd/3/sl6/x86_64 --keep 2 · rolloutctl retire production/umd/3/sl6/x86_64 --keep 2
 /// --yes --reason "older than a year"
 #[derive(Debug, clap::Args)]
 pub struct RetireArgs {
-    /// The tree, as `rolloutctl trees` has it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
+    /// The tree, as `rolloutctl trees` prints it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
     tree: String,
     /// How many of the newest of each name and architecture stay
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
@@ -55,7 +55,7 @@ pub struct RetireArgs {
     /// Why; recorded in the logbook
     #[arg(long)]
     reason: Option<String>,
-    /// Also if many packages leave the tree: more than 50, or more than 10 and a tenth of it
+    /// Even if many packages leave the tree: more than 50, or more than 10 and a tenth of it
     #[arg(long)]
     may_shrink: bool,
     /// Do not wait until clients see it
@@ -94,7 +94,7 @@ async fn clean(client: &Client, tree: &str, body: &CleanBody, no_wait: bool, jso
             let exit = if plan.verdict == "pass" { Exit::Done } else { Exit::Refused };
             let mut text = if json { document(&plan) } else { show_plan(&plan, table::width(), &own_name()) };
             if !json && body.keep.is_some() && plan.change.is_some() && exit == Exit::Done {
-                text.push_str("Nothing was changed. With --yes --reason WHY it is done.\n");
+                text.push_str("Nothing was changed. To do it, add --yes --reason WHY.\n");
             }
             Ok(Outcome { text, exit })
         }

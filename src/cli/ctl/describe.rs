@@ -6,10 +6,10 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::attributes::DescribeBody;
 use crate::web::api::checks::TickBody;
 
-/// Says of a rollout what it is, how urgent and how risky
+/// Describes a rollout: what it is, how urgent and how risky
 ///
-/// What is left out stays as it is; an empty text takes back what was said. Product and component are those of the
-/// title unless they are said here. `rolloutctl list --priority high` finds rollouts by it.
+/// What you omit stays as it is; an empty text removes what was said. Product and component are those of the title
+/// unless given here. `rolloutctl list` finds rollouts by these, such as `--priority high`.
 ///
 /// Example: rolloutctl describe rt-1234 --priority high --impact high --risk high --reversal "yum downgrade bdii"
 #[derive(Debug, clap::Args)]
@@ -22,10 +22,10 @@ pub struct DescribeArgs {
     /// The component
     #[arg(long)]
     component: Option<String>,
-    /// A node type that it concerns, such as WN; all of them are named, each with this option
+    /// A node type that it concerns, such as WN; repeat the option to name all of them
     #[arg(long = "node-type", value_name = "TYPE")]
     node_types: Vec<String>,
-    /// How bad is what it mends: none, low, normal, high or immediate, or 0 to 4
+    /// How bad is what it fixes: none, low, normal, high or immediate, or 0 to 4
     #[arg(long)]
     severity: Option<String>,
     /// How urgent it is: none, low, normal, high or immediate, or 0 to 4
@@ -48,7 +48,7 @@ pub struct DescribeArgs {
     reason: String,
 }
 
-/// Ticks something that the procedure asks somebody to look at
+/// Ticks off a check that the procedure asks a person to make
 ///
 /// A tick is for the packages that the rollout has now: it lapses when they change.
 ///
@@ -57,7 +57,7 @@ pub struct DescribeArgs {
 pub struct TickArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// What, as `rolloutctl why` names it
+    /// The check, as `rolloutctl why` names it
     check: String,
     /// Take the tick back
     #[arg(long)]

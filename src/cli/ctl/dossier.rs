@@ -5,9 +5,9 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::dossier::{ApproveBody, DisapproveBody, ExtendBody, LinkBody, NoteBody, OverrideBody, UnlinkBody};
 
-/// Approves that a rollout goes to a state, where its procedure asks for approvals
+/// Approves a rollout's step to a state, where its procedure requires approvals
 ///
-/// Each person counts once, and for the packages that the rollout has now: an approval lapses when they change.
+/// Each person counts once. An approval is for the packages that the rollout has now: it lapses when they change.
 ///
 /// Example: rolloutctl approve rt-1234 Production --reason "the reports are good"
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub struct ApproveArgs {
     rollout: String,
     /// The state; spaces, dashes and case do not matter
     state: String,
-    /// For which role; the first that is asked for and that you have, if it is left out
+    /// For which role; by default, the first required role that you have
     #[arg(long = "for", value_name = "ROLE")]
     role: Option<String>,
     /// Take your approval back
@@ -29,22 +29,22 @@ pub struct ApproveArgs {
 
 /// Extends the exposure of a rollout in its present state
 ///
-/// Example: rolloutctl extend rt-1234 2d --reason "two sites have asked for the weekend"
+/// Example: rolloutctl extend rt-1234 2d --reason "two sites asked for the weekend"
 #[derive(Debug, clap::Args)]
 pub struct ExtendArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// By how much in all; a later extension takes the place of an earlier one
+    /// By how much in total; a later extension replaces an earlier one
     by: String,
     /// Why, for everybody who waits for the rollout
     #[arg(long)]
     reason: String,
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state
+/// Overrides a gate for a rollout's next step to a state
 ///
-/// `rolloutctl why` shows it wherever the step is. Signatures, trees in disorder and missing packages cannot be
-/// overridden.
+/// `rolloutctl why` shows the override wherever it shows the step. Signatures, trees in disorder and missing packages
+/// cannot be overridden.
 ///
 /// Example: rolloutctl override rt-1234 Accepted exposure --reason "security fix"
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub struct OverrideArgs {
     state: String,
     /// The gate, as `rolloutctl procedure show` prints it
     gate: String,
-    /// The emergency that the rollout carries out; it is the reason then, and more people may do it
+    /// The emergency change that the rollout carries out; it then serves as the reason, and more people may override
     #[arg(long)]
     change: Option<String>,
     /// Why
@@ -70,11 +70,11 @@ pub struct OverrideArgs {
 pub struct NoteArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// It
+    /// The note
     note: String,
 }
 
-/// Sets the address of a document about a rollout, or removes it
+/// Sets or removes the address of a document about a rollout
 ///
 /// Example: rolloutctl link rt-1234 release-notes https://example.org/emi-1/bdii
 #[derive(Debug, clap::Args)]

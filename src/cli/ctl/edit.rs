@@ -6,7 +6,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::edits::{CancelBody, EditBody};
 
-/// Adds packages to a rollout, takes packages out, or gives it another title
+/// Adds packages to a rollout, takes packages out, or changes its title
 ///
 /// Packages can be changed only while nothing has moved for the rollout; approvals lapse when they change.
 ///
@@ -15,16 +15,16 @@ use crate::web::api::edits::{CancelBody, EditBody};
 pub struct EditArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// A package to add; of another distribution: DISTRIBUTION=PACKAGE
+    /// A package to add; for another distribution, DISTRIBUTION=PACKAGE
     #[arg(long, value_name = "PACKAGE", num_args = 1..)]
     add: Vec<String>,
-    /// A package to take out; of another distribution: DISTRIBUTION=PACKAGE
+    /// A package to take out; for another distribution, DISTRIBUTION=PACKAGE
     #[arg(long, value_name = "PACKAGE", num_args = 1..)]
     remove: Vec<String>,
     /// The distribution of packages given without one; may be omitted if there is only one
     #[arg(long)]
     distribution: Option<String>,
-    /// Its title
+    /// Its new title
     #[arg(long)]
     title: Option<String>,
     /// Why; recorded in the logbook
@@ -34,7 +34,7 @@ pub struct EditArgs {
 
 /// Cancels a rollout for which nothing has moved yet
 ///
-/// Its packages stay where they are, and are free for another rollout. What has moved is withdrawn instead, by a step
+/// Its packages stay where they are, and are free for another rollout. What has moved is withdrawn instead, by the step
 /// that the procedure has for it.
 ///
 /// Example: rolloutctl cancel rt-1234 --reason "opened by mistake"

@@ -6,7 +6,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::people::{EraseBody, ErasedBody};
 
-/// Erases who somebody is; what they did stays in the logbook
+/// Erases a person's identity; what they did stays in the logbook
 ///
 /// The logbook names people by an id, and the register says who that is. This removes somebody from the register: from
 /// then on they are shown as an erased person. If they come again, they get a new id. It cannot be undone. Somebody who
@@ -34,10 +34,10 @@ pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome
     let path = format!("/api/v1/people/{}", escape(&person));
     let erased: ErasedBody = client.delete(&path, &EraseBody { reason }).await?;
     let words = if erased.erased {
-        format!("{} is an erased person now.\n", erased.id)
+        format!("{} is now an erased person.\n", erased.id)
     } else {
         format!(
-            "{} is recorded as erased, but the register cannot be written now. It is tried again and again; \
+            "{} is recorded as erased, but the register cannot be written now. The daemon keeps trying; \
              `rolloutctl check` says what is in the way.\n",
             erased.id
         )

@@ -10,7 +10,7 @@ use crate::cli::table;
 use crate::web::api::bundles::BundleBody;
 use crate::web::api::log::{EntryBody, LOG_AT_ONCE};
 
-/// Tells the history of a bundle and of all its rollouts: who did what, in which order
+/// Shows the history of a bundle and all its rollouts: who did what, in which order
 ///
 /// Example: rolloutctl explain BUNDLE-2011-12
 #[derive(Debug, clap::Args)]

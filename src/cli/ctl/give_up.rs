@@ -6,11 +6,11 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::moves::{GiveUpBody, MovedBody};
 
-/// Gives up a move or a withdrawal that was decided and cannot be carried out
+/// Gives up a move or withdrawal that was decided but cannot be carried out
 ///
 /// The rollout returns to its previous state. Its packages stay listed where they were, and changes that clients
 /// already see are undone as soon as the trees allow it. `rolloutctl show` says what is in the way; work in progress is
-/// not given up. A withdrawal requires a reason, and stays where a key of its packages was revoked.
+/// not given up. Giving up a withdrawal requires a reason, and is refused if a key of its packages was revoked.
 ///
 /// Example: rolloutctl give-up rt-1234 --reason "the key was revoked"
 #[derive(Debug, clap::Args)]

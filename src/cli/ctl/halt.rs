@@ -9,8 +9,8 @@ use crate::web::api::halts::{EndHaltBody, HaltBody, HaltedBody};
 
 /// Halts promotions, or ends a halt; without options, lists the halts
 ///
-/// Under a halt no step that moves packages forward is taken, by nobody, and what was decided and nobody has seen yet
-/// waits. What takes packages back goes on. Trackers' wishes are kept, and carried out when the halt ends.
+/// During a halt nobody can take a step that moves packages forward, and what was decided but is not yet visible to
+/// clients waits. Steps that take packages back go on. Trackers' wishes are kept, and carried out when the halt ends.
 ///
 /// Example: rolloutctl halt --reason "the signing key may be stolen"
 #[derive(Debug, clap::Args)]

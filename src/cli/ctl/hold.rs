@@ -7,9 +7,9 @@ use crate::web::api::holds::ReasonBody;
 
 /// Puts a rollout on hold
 ///
-/// It takes no step but back, its exposure does not count and no deadline passes until `resume`.
+/// Until `resume` it can only go back, its exposure does not count, and no deadline passes.
 ///
-/// Example: rolloutctl stall rt-1234 --reason "waits for the answer of its developers"
+/// Example: rolloutctl stall rt-1234 --reason "waiting for the developers"
 #[derive(Debug, clap::Args)]
 pub struct StallArgs {
     /// The rollout, as `rolloutctl list` prints it
@@ -19,7 +19,7 @@ pub struct StallArgs {
     reason: String,
 }
 
-/// Lets a rollout go on that is on hold
+/// Takes a rollout off hold
 ///
 /// Example: rolloutctl resume rt-1234 --reason "they have answered"
 #[derive(Debug, clap::Args)]

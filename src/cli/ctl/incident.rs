@@ -11,10 +11,10 @@ use crate::web::api::incidents::{
     ChangeIncidentBody, ChangeProblemBody, CloseBody, IncidentBody, NewIncidentBody, ProblemBody,
 };
 
-/// Records what goes wrong with the service, and prints the text for its ticket
+/// Records what goes wrong with the service, and prints the text for the ticket
 ///
-/// Several incidents of one kind within some time are a problem: `rolloutctl problem` has them together, for whoever
-/// looks for their cause.
+/// Several incidents of one kind within a certain time are a problem: `rolloutctl problem` groups them for whoever
+/// looks for the cause.
 ///
 /// Example: rolloutctl incident add publication "testing was not published for an hour" --unit "Software Provisioning"
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub struct IncidentArgs {
 enum What {
     /// Records an incident
     Add {
-        /// What has gone wrong, in a word that is the same each time: publication, disk-full
+        /// What went wrong, in a word that is the same each time, such as publication or disk-full
         kind: String,
         /// One line for people
         title: String,
@@ -40,7 +40,7 @@ enum What {
         /// Its ticket in the helpdesk
         #[arg(long)]
         ticket: Option<String>,
-        /// The rollout that it has to do with
+        /// The rollout that it concerns
         #[arg(long)]
         rollout: Option<String>,
         /// Why; recorded in the logbook
@@ -61,7 +61,7 @@ enum What {
         /// Its number
         incident: u64,
     },
-    /// Says who handles an incident, how urgent it is, or which ticket it has
+    /// Sets who handles an incident, how urgent it is, or which ticket it has
     Set {
         /// Its number
         incident: u64,
@@ -78,17 +78,17 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// An incident is over
+    /// Closes an incident that is over
     Close {
         /// Its number
         incident: u64,
-        /// What has solved it; recorded in the logbook
+        /// What solved it; recorded in the logbook
         #[arg(long)]
         reason: String,
     },
 }
 
-/// Lists problems: incidents that recur, and what is known of their cause
+/// Lists problems: incidents that recur, and what is known about their cause
 ///
 /// Example: rolloutctl problem set 1 --ticket https://ggus.eu/?ticket_id=101 --cause "the disk is too slow"
 #[derive(Debug, clap::Args)]
@@ -110,7 +110,7 @@ enum Problems {
         /// Its number
         problem: u64,
     },
-    /// Says which ticket a problem has, what its cause is, or what sites can do until it is solved
+    /// Sets a problem's ticket, its cause, or what sites can do until it is solved
     Set {
         /// Its number
         problem: u64,
@@ -127,7 +127,7 @@ enum Problems {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// A problem is solved
+    /// Closes a problem that is solved
     Close {
         /// Its number
         problem: u64,

@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::web::api::issues::{CloseIssueBody, IssueBody, RankIssueBody};
 use crate::web::api::rollouts::RolloutBody;
 
-/// Notes and closes issues of a rollout; `rolloutctl show` lists them
+/// Records and closes issues of a rollout; `rolloutctl show` lists them
 ///
 /// Example: rolloutctl issue add rt-1234 https://ggus.eu/?ticket_id=99 --title "the daemon dies at start" --show-stopper
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct IssueArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Notes an issue, or what has changed about it; a closed one is open again
+    /// Records an issue, or what has changed about it; reopens a closed one
     Add(AddArgs),
     /// Decides how urgent an issue is
     Priority {
@@ -58,18 +58,18 @@ enum What {
 struct AddArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// Its address or number in the tracker where it is followed
+    /// Its address or number in its tracker
     issue: String,
     /// One line for people
     #[arg(long)]
     title: String,
-    /// The rollout cannot go on with it
+    /// The rollout cannot go on with this issue
     #[arg(long)]
     show_stopper: bool,
     /// What sites can do until it is solved
     #[arg(long, default_value = "")]
     workaround: String,
-    /// Whom it hits, and how badly
+    /// Whom it affects, and how badly
     #[arg(long, default_value = "")]
     criticality: String,
     /// Why; recorded in the logbook
@@ -116,7 +116,7 @@ fn subject(rollout: &RolloutBody, summary: &str) -> Result<String, Failure> {
         let why = about.and_then(|about| about.unnamed.clone()).unwrap_or_default();
         let message = format!("the title of {} does not follow the naming convention: {why}", rollout.id);
         let hint =
-            "`rolloutctl edit ID --title \"Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64\"` gives it one that does";
+            "`rolloutctl edit ID --title \"Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64\"` sets one that does";
         return Err(Failure::new(Exit::Refused, message).hint(hint));
     };
     let more = if summary.is_empty() { String::new() } else { format!(": {summary}") };

@@ -12,13 +12,13 @@ use crate::web::api::levels::{LevelBody, LevelsBody, TimelyBody};
 
 /// Shows the service levels: availability, reliability, and how fast things were done
 ///
-/// Availability is the share of time in which the daemon has run, reliability that of the time without scheduled maintenance.
-/// The configuration says what was agreed, in `[service_levels]`. Exit code 1 if something that was agreed was not kept.
+/// Availability is the share of time in which the daemon ran; reliability does not count scheduled maintenance.
+/// `[service_levels]` in the configuration says what was agreed. Exit code 1 if an agreed level was not kept.
 ///
 /// Example: rolloutctl levels --days 90
 #[derive(Debug, clap::Args)]
 pub struct LevelsArgs {
-    /// Over so many days [default: `within` of the configuration, 30 days]
+    /// Over how many days [default: `within` of the configuration, 30 days]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: Option<u16>,
 }
@@ -43,12 +43,14 @@ fn show(levels: &LevelsBody, width: usize) -> String {
     };
     let row = |level: &LevelBody| vec![level.what.clone(), agreed(level), was(level), kept(level).to_owned()];
     let rows: Vec<_> = levels.levels.iter().map(row).collect();
-    let mut text = table::lay_out(&["LEVEL", "AGREED", "WAS", "KEPT"], &rows, width);
+    let mut text = table::lay_out(&["LEVEL", "AGREED", "ACTUAL", "MET"], &rows, width);
     let span = |seconds: u64| about_duration(Duration::from_secs(seconds));
     let _ = write!(text, "\nFrom {} to {}", moment(&levels.from), moment(&levels.to));
     let _ = match (levels.down_seconds, levels.announced_seconds) {
-        (0, _) => writeln!(text, " the daemon was always there."),
-        (down, 0) => writeln!(text, " the daemon did not run for {}, which nobody had announced.", span(down)),
+        (0, _) => writeln!(text, " the daemon ran without interruption."),
+        (down, 0) => {
+            writeln!(text, " the daemon did not run for {}, none of it during scheduled maintenance.", span(down))
+        }
         (down, announced) if announced >= down => {
             writeln!(text, " the daemon did not run for {}, all of it during scheduled maintenance.", span(down))
         }
@@ -127,10 +129,14 @@ mod tests {
         insta::assert_snapshot!(show(&levels, 80));
         let last = |levels: &LevelsBody| show(levels, 80).lines().last().unwrap_or_default().to_owned();
         levels.announced_seconds = 0;
-        assert!(last(&levels).ends_with("did not run for 1h 24m, which nobody had announced."), "{}", last(&levels));
+        assert!(
+            last(&levels).ends_with("did not run for 1h 24m, none of it during scheduled maintenance."),
+            "{}",
+            last(&levels)
+        );
         levels.announced_seconds = 5_000;
         assert!(last(&levels).ends_with("all of it during scheduled maintenance."), "{}", last(&levels));
         levels.down_seconds = 0;
-        assert!(last(&levels).ends_with("the daemon was always there."), "{}", last(&levels));
+        assert!(last(&levels).ends_with("the daemon ran without interruption."), "{}", last(&levels));
     }
 }

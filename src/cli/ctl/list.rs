@@ -32,13 +32,13 @@ pub struct ListArgs {
     /// Only those that concern this node type
     #[arg(long, value_name = "TYPE")]
     node_type: Option<String>,
-    /// Only those that are so urgent: none, low, normal, high or immediate, or 0 to 4
+    /// Only those with this priority: none, low, normal, high or immediate, or 0 to 4
     #[arg(long)]
     priority: Option<String>,
-    /// Only those that mend something so bad, in the same words
+    /// Only those that fix something of this severity, in the same words
     #[arg(long)]
     severity: Option<String>,
-    /// Only those that have changed since: a time, a day, or how long ago, such as 7d
+    /// Only those that have changed since a time or a day, or within a span such as 7d
     #[arg(long)]
     since: Option<String>,
     /// At most this many

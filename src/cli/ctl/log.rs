@@ -11,7 +11,7 @@ use crate::web::api::log::{EntryBody, VerifiedBody};
 
 /// Shows the newest entries of the logbook, or those about one thing
 ///
-/// The oldest first: who did what, when and why.
+/// Oldest first: who did what, when and why.
 ///
 /// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --who jane --since 7d ·
 /// rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
@@ -29,7 +29,7 @@ pub struct LogArgs {
     /// Only entries about this change
     #[arg(long, group = "subject")]
     change: Option<String>,
-    /// Only entries about this tree, as production/umd/3/sl6/x86_64
+    /// Only entries about this tree, such as production/umd/3/sl6/x86_64
     #[arg(long, group = "subject")]
     tree: Option<String>,
     /// Only entries about this package, name-[epoch:]version-release.arch
@@ -44,16 +44,16 @@ pub struct LogArgs {
     /// Only entries of this kind, such as rollout.moved, or of all kinds that begin with this word, such as package
     #[arg(long, conflicts_with = "subject")]
     kind: Option<String>,
-    /// Only entries since: a time, a day, or how long ago, such as 7d
+    /// Only entries since a time or a day, or within a span such as 7d
     #[arg(long, conflicts_with = "subject")]
     since: Option<String>,
-    /// From this number on, instead of the newest
+    /// Start at this entry number, instead of showing the newest
     #[arg(long, conflicts_with_all = ["who", "kind", "since"])]
     from: Option<u64>,
     /// At most this many entries
     #[arg(long, default_value_t = 100, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
-    /// Verify the whole hash chain instead: is every entry as it was written?
+    /// Verify the whole hash chain instead: that every entry is as it was written
     #[arg(long, conflicts_with_all = ["subject", "who", "kind", "since", "from", "limit"])]
     verify: bool,
 }

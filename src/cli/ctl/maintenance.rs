@@ -7,10 +7,11 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::maintenances::{CallOffBody, DeclareBody, MaintenanceBody};
 
-/// Declares a time at which nothing is promoted, or calls it off
+/// Declares a period in which nothing is promoted, or calls it off
 ///
-/// It is declared at least 24 hours before its start and lasts at most 24 hours, or somebody says why not. While it goes
-/// on, no step that moves packages forward is taken, and `why` says until when. Trackers' wishes are carried out at its end.
+/// It must be declared at least 24 hours before its start and last at most 24 hours, or be justified. During it, no
+/// step that moves packages forward is taken, and `rolloutctl why` says until when. Trackers' wishes are carried out at
+/// its end.
 ///
 /// Example: rolloutctl maintenance declare 2026-12-disks "new disks" --from 2026-12-01T08:00 --until 2026-12-01T12:00
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ pub struct MaintenanceArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Lists those that come or go on
+    /// Lists those in progress or to come
     List {
         /// Also those that are over or were called off
         #[arg(long)]
@@ -34,11 +35,11 @@ enum What {
     },
     /// Declares one
     Declare {
-        /// An id that no other had
+        /// Its id, which no other has had
         maintenance: String,
         /// What is done, for everybody who has to wait
         title: String,
-        /// When it starts: 2026-12-01T08:00Z, or without the Z by the clocks of the calendar
+        /// When it starts: 2026-12-01T08:00Z, or without the Z in the calendar's time zone
         #[arg(long, value_name = "TIME")]
         from: String,
         /// When it ends
@@ -51,7 +52,7 @@ enum What {
         #[arg(long, value_name = "WHY", default_value = "")]
         justification: String,
     },
-    /// Calls one off, or ends it before its time
+    /// Calls one off, or ends it early
     CallOff {
         /// Its id
         maintenance: String,
@@ -93,7 +94,7 @@ pub async fn run(args: MaintenanceArgs, client: &Client, json: bool) -> Result<O
 
 fn list(all: &[MaintenanceBody], width: usize) -> String {
     if all.is_empty() {
-        return "No maintenance is coming or going on.\n".to_owned();
+        return "No maintenance is scheduled or in progress.\n".to_owned();
     }
     let row = |one: &MaintenanceBody| {
         let place = one.distribution.clone().unwrap_or_else(|| "everywhere".to_owned());

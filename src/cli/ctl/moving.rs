@@ -22,32 +22,33 @@ const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Moves rollouts to another state, and their packages where the procedure says so
 ///
-/// Several rollouts are moved one after the other; what is refused for one does not hold up the others. To move what belongs
-/// together at once, put it into a bundle.
+/// Several rollouts move one after the other; a refusal for one does not hold up the others. To move them together, put
+/// them into a bundle.
 ///
-/// What has moved goes back by the step that withdraws it, which `rolloutctl show` names, or by `rolloutctl restore`; machines
-/// follow with `dnf distro-sync`.
+/// To undo a move, take the step that withdraws it, which `rolloutctl show` names, or use `rolloutctl restore`;
+/// machines follow with `dnf distro-sync`.
 ///
-/// Exit codes: 0 the packages have moved, are where they should be, or will move as was asked for (--at, --when-possible);
-/// 1 a step was refused, or it was accepted but the packages cannot be moved, with the reason. The daemon keeps trying then.
+/// Exit codes: 0 the packages have moved, are where they should be, or will move as was asked for (--at,
+/// --when-possible); 1 a step was refused, or it was accepted but the packages cannot be moved, with the reason. The
+/// daemon then keeps trying.
 ///
 /// Example: rolloutctl move rt-1234 Production --at 2026-12-01T08:00
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "rolloutctl move [OPTIONS] ROLLOUT... STATE")]
 pub struct MoveArgs {
-    /// The rollouts, as `rolloutctl list` prints them, and the state to reach; its spaces, dashes and case do not matter
+    /// The rollouts, as `rolloutctl list` prints them, and the state to reach, whose spaces, dashes and case do not
+    /// matter
     #[arg(required = true, num_args = 2.., value_names = ["ROLLOUT", "STATE"])]
     words: Vec<String>,
     /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
     reason: String,
-    /// At this time, or as soon after it as nothing is in the way; `never` takes such a date back
+    /// At this time, or as soon afterwards as nothing is in the way; `never` cancels the date
     ///
-    /// 2026-12-01T08:00Z, or without the Z by the clocks of the calendar. Whether you may do it is judged now, and the gates are
-    /// asked then.
+    /// 2026-12-01T08:00Z, or without the Z in the calendar's time zone. Your rights are checked now, the gates then.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// As soon as nothing is in the way: what has to wait now is kept as your wish
+    /// As soon as nothing is in the way: a step that has to wait is kept as your wish
     #[arg(long, conflicts_with = "at")]
     when_possible: bool,
     /// Do not wait until the packages have moved
@@ -209,7 +210,7 @@ pub(super) async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBod
 
 /// The failure of a step that was accepted while its packages did not move.
 pub(super) fn not_moved(after: &RolloutBody, program: &str) -> Failure {
-    let why = after.trouble.as_deref().unwrap_or("it takes longer than a minute, for no known reason");
+    let why = after.trouble.as_deref().unwrap_or("it is taking longer than a minute, for no known reason");
     let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
     let give_up = format!("; if it cannot be resolved: `{program} give-up {} --reason WHY`", after.id);
     let give_up = after.trouble.as_ref().map_or("", |_| &give_up);

@@ -9,10 +9,10 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::notices::{NoticeBody, ToldBody};
 
-/// Shows what people have to be told, and notes that they were
+/// Shows what people have to be told, and records that they were
 ///
-/// A procedure says who is told what, and when. Nothing is sent: copy the text into a mail or a broadcast, and say so with
-/// `told`. What programs have to be told stands in `rolloutctl outbox`.
+/// A procedure says who is told what, and when. Nothing is sent: copy the text into a mail or a broadcast, and record
+/// it with `told`. `rolloutctl outbox` shows what programs have to be told.
 ///
 /// Example: rolloutctl notices show 4711
 #[derive(Debug, clap::Args)]
@@ -29,12 +29,12 @@ pub struct NoticesArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Shows one with its text
+    /// Shows one notice with its text
     Show {
         /// Its number
         notice: u64,
     },
-    /// Notes that people were told
+    /// Records that people were told
     Told {
         /// Its number
         notice: u64,

@@ -16,10 +16,10 @@ use crate::web::api::inventory::PackageBody;
 /// Example: rolloutctl packages testing 'bdii-*'
 #[derive(Debug, clap::Args)]
 pub struct PackagesArgs {
-    /// Only what this tree lists: testing, or testing/umd/3/sl6/x86_64; `all` is every tree and none
+    /// Only what this tree lists: testing, or testing/umd/3/sl6/x86_64; `all` includes packages in no tree
     #[arg(default_value = "all")]
     tree: String,
-    /// Only those that this pattern fits, in quotes
+    /// Only those that match this pattern, in quotes
     like: Option<String>,
     /// Only those of this distribution
     #[arg(long)]
@@ -29,7 +29,7 @@ pub struct PackagesArgs {
     limit: Option<usize>,
 }
 
-/// Says of a package in which trees it is, and why not
+/// Shows which trees a package is in, and why it is not in others
 ///
 /// Exit codes: 0 it is known, 1 nothing of that name was ever accepted.
 ///
@@ -71,11 +71,9 @@ pub async fn whereabouts(args: WhereArgs, client: &Client, json: bool) -> Result
     let words = [(by, Some(package.clone())), ("distribution", distribution), ("tree", None)];
     let all = asked(client, words, None).await?;
     if all.is_empty() {
-        let hint = "name it whole, or use a pattern such as 'bdii-*'; `rolloutctl uploads` and `rolloutctl rejected` show what is \
-                    not taken in";
-        return Err(
-            Failure::new(Exit::Refused, format!("nothing of the name `{package}` was ever accepted")).hint(hint)
-        );
+        let hint = "give the full name, or a pattern such as 'bdii-*'; `rolloutctl uploads` and `rolloutctl rejected` \
+                    show what was not taken in";
+        return Err(Failure::new(Exit::Refused, format!("no package named `{package}` was ever accepted")).hint(hint));
     }
     Ok(Outcome::done(if json { document(&all) } else { show_whereabouts(&all) }))
 }

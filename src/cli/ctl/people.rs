@@ -8,7 +8,7 @@ use crate::web::api::people::PersonBody;
 
 /// Lists the people in the register: who is behind the ids in the logbook
 ///
-/// It has everybody who ever did something, once for each way they came: `jane` with a token, `rt:jane` through the
+/// It has everybody who ever did something, once for each way they came in: `jane` with a token, `rt:jane` through the
 /// webhook `rt`. Requires the role admin.
 ///
 /// Example: rolloutctl people

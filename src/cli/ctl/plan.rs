@@ -18,8 +18,8 @@ use crate::web::api::plan::{AmountBody, PlanBody, PlannedPackage, PlannedTree};
 /// and architecture stays), `superseded` by a newer one that stays, `reverted` to an older one, or `replaced` (the same version,
 /// other bytes).
 ///
-/// Exit codes: 0 you may take the step now; 1 it would be refused, with the reasons. Who you are is in --token-file; without
-/// it, the answer is for somebody without rights.
+/// Exit codes: 0 you may take the step now; 1 it would be refused, with the reasons. --token-file says who you are;
+/// without it, the answer is for somebody without rights.
 ///
 /// Example: rolloutctl plan rt-1234 Production
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct PlanArgs {
     rollout: String,
     /// The state to reach; spaces, dashes and case do not matter
     state: String,
-    /// At most this many packages of each tree
+    /// At most this many packages per tree
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     limit: usize,
 }

@@ -31,9 +31,9 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct ShowArgs {
-    /// The procedure's name, or a distribution that follows it; all of them if it is left out
+    /// The procedure's name, or a distribution that follows it; by default, all procedures
     name: Option<String>,
-    /// A drawing in the language of Graphviz
+    /// A drawing in DOT, the language of Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
     /// A drawing in SVG, of one procedure
@@ -52,7 +52,7 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
         let known = all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
         all.retain(|one| one.name == name || one.distributions.contains(&name));
         if all.is_empty() {
-            let why = format!("no distribution follows a procedure {name:?}, and none is called so");
+            let why = format!("{name:?} is neither a procedure in force nor a distribution");
             return Err(Failure::new(Exit::Usage, why).hint(format!("the procedures in force: {known}")));
         }
     }
@@ -62,7 +62,7 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
     if svg {
         let [one] = &all[..] else {
             let known = all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
-            let why = format!("a drawing shows one procedure, and these are in force: {known}");
+            let why = format!("a drawing shows one procedure, but several are in force: {known}");
             return Err(Failure::new(Exit::Usage, why).hint("name one of them, or a distribution"));
         };
         return Ok(Outcome::done(diagram::draw(&diagram_of(one))));

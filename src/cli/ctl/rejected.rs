@@ -82,7 +82,7 @@ async fn remove(args: DropArgs, client: &Client, json: bool) -> Result<Outcome, 
     let body = DropBody { distribution, names, older_than, all };
     let gone: DroppedBody = client.post("/api/v1/rejected/drop", &body).await?;
     if gone.files < wanted {
-        let why = format!("{} of {wanted} existed and were removed", gone.files);
+        let why = format!("only {} of {wanted} existed and were removed", gone.files);
         return Err(Failure::new(Exit::Refused, why).hint("`rolloutctl rejected` lists the names"));
     }
     let size = quantity::show_size(gone.bytes);
@@ -101,7 +101,7 @@ fn show_rejected(page: &RejectedBody, from: usize) -> String {
         let size = quantity::show_size(file.size);
         let _ = writeln!(text, "{} of {} ({size}{since}{times})", file.name, file.distribution);
         let _ = writeln!(text, "  file:    {}", file.file);
-        let _ = writeln!(text, "  why:     {} {}", file.code, file.found);
+        let _ = writeln!(text, "  why:     {} ({})", file.found, file.code);
         let _ = writeln!(text, "  to fix:  {}", file.remedy);
     }
     let bytes = quantity::show_size(page.bytes);

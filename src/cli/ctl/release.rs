@@ -12,11 +12,11 @@ use crate::web::api::releases::{
     AgendaBody, CancelReleaseBody, CandidateBody, PlanReleaseBody, ReleaseBody, ScopeBody, ToldBody,
 };
 
-/// Plans releases, says that the board was told of them, and shows what came of them
+/// Plans releases, records that the board was told of them, and shows what came of them
 ///
-/// A release has a day and a scope: rollouts, and bundles with all of theirs. The board is told at least a week before; a
-/// procedure that asks for it with the gate `board_told` lets nothing into production earlier. Emergencies do not wait, and
-/// stand on the agenda until the board was told of them.
+/// A release has a day and a scope: rollouts, and bundles with all of theirs. The board is told at least a week before;
+/// a procedure with the gate `board_told` lets nothing into production earlier. Emergencies do not wait, and stay on
+/// the agenda until the board was told of them.
 ///
 /// Example: rolloutctl release plan UMD-3.1.0 2027-02-01 --title "the February release" --every 30d
 #[derive(Debug, clap::Args)]
@@ -29,14 +29,14 @@ pub struct ReleaseArgs {
 enum What {
     /// Lists releases by day, with their candidates by product
     ///
-    /// Others can subscribe to the same as a calendar, at /api/v1/releases.ics.
+    /// Others can subscribe to this list as a calendar, at /api/v1/releases.ics.
     List,
     /// Shows one release, and what came of it: reports, issues, roll-backs, reviews
     Show {
         /// The release
         release: String,
     },
-    /// Plans a release, or plans it anew
+    /// Plans a release, or changes its plan
     Plan {
         /// Its name: letters, digits and . _ -
         release: String,
@@ -45,16 +45,16 @@ enum What {
         /// One line for people
         #[arg(long, default_value = "")]
         title: String,
-        /// How long after it the next one is usually planned, such as 30d
+        /// The usual time until the next release, such as 30d
         #[arg(long)]
         every: Option<String>,
-        /// Why; needed when another day is planned than before
+        /// Why; needed if the day changes
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Says what a release is about: these rollouts and bundles, and nothing else
+    /// Sets the scope of a release: these rollouts and bundles, and nothing else
     ///
-    /// If something is new in it, the board has to be told again.
+    /// If something new is added, the board has to be told again.
     Scope {
         /// The release
         release: String,
@@ -67,7 +67,7 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Says that the board was told of a release, or of an emergency
+    /// Records that the board was told of a release, or of an emergency
     Told {
         /// The release
         #[arg(required_unless_present = "emergency")]
@@ -75,7 +75,7 @@ enum What {
         /// The change that was an emergency
         #[arg(long, value_name = "CHANGE", conflicts_with = "release")]
         emergency: Option<String>,
-        /// The day; today if it is left out
+        /// The day; by default, today
         #[arg(long)]
         on: Option<String>,
         /// Where and how; recorded in the logbook
@@ -84,7 +84,7 @@ enum What {
     },
     /// Shows what the board is to be told at its next meeting
     Agenda,
-    /// Cancels a release; its rollouts go their way without it
+    /// Cancels a release; its rollouts go on without it
     Cancel {
         /// The release
         release: String,

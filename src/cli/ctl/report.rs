@@ -16,10 +16,9 @@ use crate::store::reports::FILE_MAX;
 use crate::web::api::report_texts::ReportsBody;
 use crate::web::api::reports::{FileBody, PublishBody, ReportBody};
 
-/// Reports what came of a team's test, and gathers all reports of a rollout
+/// Reports the outcome of a team's test, and collects all reports on a rollout
 ///
-/// A later report of the same team takes the place of an earlier one, and so resolves a failure; files of earlier ones
-/// are kept.
+/// A later report by the same team replaces the earlier one, and so resolves a failure; files of earlier ones are kept.
 ///
 /// Example: rolloutctl report add rt-1234 ea-NGI_IT-INFN-T1 success --file ea-NGI_IT-INFN-T1-EMI-bdii-site-1.0.1.odt
 #[derive(Debug, clap::Args)]
@@ -30,14 +29,14 @@ pub struct ReportArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// A team reports what came of its test
+    /// Reports the outcome of a team's test
     Add(AddArgs),
     /// Lists the reports of a rollout, and what is missing
     List {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
     },
-    /// Prints a report to fill in with a word processor, as HTML
+    /// Prints a report form as HTML, to fill in with a word processor
     Template {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -50,7 +49,7 @@ enum What {
         rollout: String,
         /// The team
         team: String,
-        /// Where; its own name in this directory if it is left out. An existing file stays
+        /// Where; by default, under its own name in this directory. An existing file is not overwritten
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -60,7 +59,7 @@ enum What {
         rollout: String,
         /// The team
         team: String,
-        /// Only those with a token may read it
+        /// Let only those with a token read it
         #[arg(long)]
         undo: bool,
         /// Why; recorded in the logbook
@@ -72,17 +71,17 @@ enum What {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
     },
-    /// Saves all reports in one archive (tar), with their summary and the description of the document
+    /// Saves all reports in one tar archive, with their summary and the description of the document
     Archive {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
-        /// The id of the document that is to hold them, such as EGI-doc-1234; the rollout's own if it is left out
+        /// The id of the document that is to hold them, such as EGI-doc-1234; by default, the rollout's own
         #[arg(long, value_name = "ID")]
         document: Option<String>,
-        /// Also if reports are missing
+        /// Even if reports are missing
         #[arg(long)]
         incomplete: bool,
-        /// Where; the id and .tar in this directory if it is left out. An existing file stays
+        /// Where; by default, ID.tar in this directory. An existing file is not overwritten
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -96,13 +95,13 @@ struct AddArgs {
     team: String,
     /// success, warning or fail
     outcome: String,
-    /// What the team says, in a few sentences; name the issues that it has found
+    /// What the team says, in a few sentences; name the issues that it found
     #[arg(long, default_value = "")]
     summary: String,
     /// Whether the release notes are correct and complete
     #[arg(long, default_value = "", value_name = "TEXT")]
     release_notes: String,
-    /// Which tests were made, and how they ended
+    /// Which tests were run, and with what result
     #[arg(long, default_value = "", value_name = "TEXT")]
     tests: String,
     /// What the load was, such as jobs or transfers a day
@@ -111,7 +110,7 @@ struct AddArgs {
     /// Which virtual organisations are configured for the service
     #[arg(long, default_value = "", value_name = "TEXT")]
     vos: String,
-    /// The whole report: .odt, .docx or .doc, at most 4 MiB, under the name that `report template` says
+    /// The whole report: .odt, .docx or .doc, at most 4 MiB, named as `report template` says
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -165,7 +164,7 @@ pub(super) fn content(path: &Path) -> Result<FileBody, Failure> {
         |why: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("could not read {}: {why}", path.display()));
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > FILE_MAX {
-        return Err(unreadable(&format!("it has {size} bytes, and a report at most {FILE_MAX}")));
+        return Err(unreadable(&format!("it has {size} bytes; a report may have at most {FILE_MAX}")));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -185,7 +184,7 @@ pub(super) async fn save(client: &Client, path: &str, output: Option<PathBuf>, j
         }
     };
     if std::fs::symlink_metadata(&to).is_ok() {
-        let message = format!("{} exists already, and stays as it is", to.display());
+        let message = format!("{} already exists and is not overwritten", to.display());
         return Err(Failure::new(Exit::Usage, message).hint("choose another name with --output FILE"));
     }
     let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -214,7 +213,7 @@ fn show(all: &ReportsBody) -> String {
             sent.file.as_ref().map_or_else(|| "none".to_owned(), |it| format!("{} ({} bytes)", it.name, it.size));
         let _ = writeln!(text, "  file         {file}");
         if !sent.missing.is_empty() {
-            let _ = writeln!(text, "  says nothing of {}", sent.missing.join(", "));
+            let _ = writeln!(text, "  says nothing about {}", sent.missing.join(", "));
         }
     }
     for (what, teams) in [("not reported", &all.waiting), ("no file", &all.without_file)] {
@@ -230,7 +229,7 @@ fn show(all: &ReportsBody) -> String {
     if let Some(description) = &all.description {
         let _ = writeln!(text, "document: {description}");
     }
-    let complete = if all.complete { "All reports are there." } else { "Reports are missing." };
+    let complete = if all.complete { "All reports are in." } else { "Reports are missing." };
     let _ = writeln!(text, "{complete}");
     text
 }

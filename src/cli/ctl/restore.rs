@@ -20,20 +20,21 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How much longer after the daemon reports trouble.
 const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Lets a tree list again what it listed at an earlier revision, also after Production
+/// Makes a tree list again what it listed at an earlier revision, even after Production
 ///
-/// It is published under a new revision: some packages come back, others go and are kept, and rollouts stay in their states.
-/// `rolloutctl log --tree TREE` shows the revisions. The way back is a restore to the revision before, which the answer names.
+/// The tree is published under a new revision: some packages come back, others leave it and are kept, and rollouts stay
+/// in their states. `rolloutctl log --tree TREE` shows the revisions. To undo it, restore the previous revision, which
+/// the answer names.
 ///
-/// Exit codes: 0 clients see it, or there was nothing to do; with --dry-run, it may be done now. 1 it was or would be refused,
-/// with all reasons, or it was decided and cannot be published yet; the daemon keeps trying then.
+/// Exit codes: 0 clients see it, or there was nothing to do; with --dry-run, it may be done now. 1 it was or would be
+/// refused, with all reasons, or it was decided but cannot be published yet; the daemon then keeps trying.
 ///
 /// Example: rolloutctl restore production/umd/3/sl6/x86_64 --to 1795172517 --reason "bdii 5.2.23 loses data"
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// The tree, as `rolloutctl trees` has it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
+    /// The tree, as `rolloutctl trees` prints it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
     tree: String,
-    /// The revision at which it listed what it is to list again
+    /// The revision whose packages the tree is to list again
     #[arg(long, value_name = "REVISION")]
     to: u64,
     /// Why; recorded in the logbook
@@ -42,10 +43,10 @@ pub struct RestoreArgs {
     /// Show what would come back, what would go and what stands in the way, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Also bring packages back that were withdrawn or rejected since
+    /// Also bring back packages that were withdrawn or rejected since
     #[arg(long)]
     also_rejected: bool,
-    /// Also if many packages leave the tree: more than 50, or more than 10 and a tenth of it
+    /// Even if many packages leave the tree: more than 50, or more than 10 and a tenth of it
     #[arg(long)]
     may_shrink: bool,
     /// With --dry-run, at most this many packages
@@ -118,7 +119,7 @@ async fn published(client: &Client, tree: &str, entry: u64) -> Result<Option<Res
 /// The failure of a restore that was decided and is not published.
 fn not_published(done: &RestoredBody, restoring: RestoringBody, program: &str) -> Failure {
     let RestoredBody { tree, back, .. } = done;
-    let why = restoring.trouble.unwrap_or_else(|| "it takes longer than a minute, for no known reason".to_owned());
+    let why = restoring.trouble.unwrap_or_else(|| "it is taking longer than a minute, for no known reason".to_owned());
     let words = format!("{tree} is to change (logbook entry {}), but is not published yet: {why}", restoring.entry);
     let back = back.unwrap_or_default();
     let hint = format!(
@@ -131,12 +132,12 @@ fn show(done: &RestoredBody, no_wait: bool, program: &str) -> String {
     let RestoredBody { tree, says, comes, goes, back, .. } = done;
     let (Some(entry), Some(back)) = (done.entry, back) else { return format!("{says}.\n") };
     let state = if no_wait { "is being published" } else { "is published" };
-    let all = [(comes, "came back"), (goes, "went")].into_iter().filter(|(number, _)| **number > 0);
+    let all = [(comes, "brought back"), (goes, "taken out")].into_iter().filter(|(number, _)| **number > 0);
     let all: Vec<String> = all.map(|(number, verb)| format!("{} {verb}", count(number, "package"))).collect();
     let all = all.join(", ");
     format!(
-        "{tree} {state}: {all} (logbook entry {entry}).\nThe way back: {program} restore {tree} --to \
-         {back} --reason WHY\nIt also undoes what changes there until then.\n"
+        "{tree} {state}: {all} (logbook entry {entry}).\nTo undo it: {program} restore {tree} --to \
+         {back} --reason WHY\nThis also undoes what changes there until then.\n"
     )
 }
 
@@ -150,8 +151,8 @@ pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> 
     match change {
         Some(change) => text.push_str(&show_tree(change, width)),
         None if revision == back => return text + "There is nothing to take out.\n" + &show_findings(findings),
-        None if verdict == "pass" => return text + "There is nothing to do: it lists just that now.\n",
-        None => text.push_str("There is nothing to do: it lists just that now.\n"),
+        None if verdict == "pass" => return text + "There is nothing to do: it already lists exactly that.\n",
+        None => text.push_str("There is nothing to do: it already lists exactly that.\n"),
     }
     let words = match verdict.as_str() {
         "pass" => "It may be done now.".to_owned(),
@@ -159,7 +160,7 @@ pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> 
     };
     let _ = write!(text, "\n{words}\n{}", show_findings(findings));
     if change.is_some() {
-        let _ = writeln!(text, "The way back would be: {program} restore {tree} --to {back} --reason WHY");
+        let _ = writeln!(text, "To undo it: {program} restore {tree} --to {back} --reason WHY");
     }
     text
 }
@@ -174,7 +175,8 @@ mod tests {
         RestoredBody {
             tree: "production/umd/3/sl6/x86_64".into(),
             entry,
-            says: "production/umd/3/sl6/x86_64 lists now what it listed at revision 7; there is nothing to do".into(),
+            says: "production/umd/3/sl6/x86_64 already lists what it listed at revision 7; there is nothing to do"
+                .into(),
             comes: 1,
             goes: 2,
             back: entry.map(|_| 1_795_172_517),

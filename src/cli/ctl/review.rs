@@ -23,7 +23,7 @@ pub struct ReviewArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Lists reviews: those that nobody has answered first, by when they are due
+    /// Lists reviews, unanswered ones first, by due date
     List {
         /// Only those that nobody has answered
         #[arg(long)]
@@ -32,7 +32,7 @@ enum What {
         #[arg(long)]
         rollout: Option<String>,
     },
-    /// Shows one review: what is asked, and what people answer
+    /// Shows one review: what is asked, and what people answered
     Show {
         /// Its number
         review: u64,
@@ -47,7 +47,7 @@ enum What {
         /// Is it working as expected?
         #[arg(long)]
         works: Answer,
-        /// What else there is to say; what was missing, if something was
+        /// Anything else, such as what was missing
         #[arg(long, default_value = "")]
         note: String,
     },

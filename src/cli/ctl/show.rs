@@ -54,11 +54,11 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let _ = writeln!(text, "trouble       {why}");
     }
     if let Some(wanted) = &r.wanted {
-        let dated = r.dated.as_ref().map(|at| format!("from {} on ", moment(at))).unwrap_or_default();
+        let dated = r.dated.as_ref().map(|at| format!("from {}, ", moment(at))).unwrap_or_default();
         let _ = writeln!(text, "wanted        {wanted}, {dated}as soon as nothing is in the way");
     }
     for package in &r.packages {
-        let trees = if package.trees.is_empty() { "nowhere".to_owned() } else { package.trees.join(", ") };
+        let trees = if package.trees.is_empty() { "no tree".to_owned() } else { package.trees.join(", ") };
         let of = if r.distributions.len() > 1 { format!(" of {}", package.distribution) } else { String::new() };
         let _ = writeln!(text, "package       {} in {trees}{of}", package.nevra);
     }
@@ -172,9 +172,9 @@ fn evidence_words(found: &EvidenceBody) -> String {
     words.extend(group(beta).map(|each| format!("on beta services: {each}")));
     words.extend(exposed.as_ref().map(|span| format!("exposed for {span}")));
     words.extend(found.usual.as_ref().map(|span| match &found.usual_until {
-        Some(_) if found.usual_is_over => format!("the usual {span} are over"),
-        Some(until) => format!("{span} are usual, until {}", moment(until)),
-        None => format!("{span} are usual"),
+        Some(_) if found.usual_is_over => format!("the usual {span} have passed"),
+        Some(until) => format!("usually {span}, until {}", moment(until)),
+        None => format!("usually {span}"),
     }));
     words.extend((!overdue.is_empty()).then(|| format!("overdue: {}", overdue.join(", "))));
     words.join("; ")

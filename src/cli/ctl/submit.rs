@@ -17,7 +17,7 @@ const SHOWN_MAX: usize = 20;
 
 /// Creates a rollout of one or more packages
 ///
-/// A product of several distributions or architectures is one rollout: its packages move together.
+/// A product for several distributions or architectures is one rollout: its packages move together.
 ///
 /// Example: rolloutctl submit rt-1234 --distribution umd/3/sl6/x86_64 bdii-5.2.22-1.el6.noarch
 /// umd/3/sl5/i386=bdii-5.2.22-1.el5.noarch
@@ -25,16 +25,17 @@ const SHOWN_MAX: usize = 20;
 pub struct SubmitArgs {
     /// Its id: letters, digits and . _ -
     rollout: String,
-    /// The packages: name-[epoch:]version-release.arch; of another distribution: DISTRIBUTION=PACKAGE
+    /// The packages: name-[epoch:]version-release.arch; for another distribution, DISTRIBUTION=PACKAGE
     ///
-    /// A pattern in quotes, such as 'bdii-*', is what the upload tree has of it, and a source package, bdii-5.2.22-1.el6.src, is
-    /// all that was built from it. If none is named, the title selects them: their name and version, and for which
-    /// distributions, unless --distribution names one.
+    /// A pattern in quotes, such as 'bdii-*', stands for all matches in the upload tree; a source package, such as
+    /// bdii-5.2.22-1.el6.src, for everything built from it. If none is named, the title selects them by name and
+    /// version, and by distribution unless --distribution names one.
     #[arg(required_unless_present_any = ["new", "title", "from"])]
     packages: Vec<String>,
-    /// Also the packages that a file names: a list with one a line, a package, a directory of packages, or - for standard input
+    /// Also the packages that PATH names: a list with one per line, a package, a directory of packages, or - for
+    /// standard input
     ///
-    /// It is read here: of a package or a directory only the names are sent.
+    /// It is read on this machine: of a package or a directory, only the names are sent.
     #[arg(long, value_name = "PATH")]
     from: Vec<PathBuf>,
     /// Everything in the upload tree that no open rollout names
@@ -46,16 +47,16 @@ pub struct SubmitArgs {
     /// One line for people, such as "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64"
     #[arg(long, default_value = "")]
     title: String,
-    /// The change that it carries out
+    /// The change that the rollout carries out
     #[arg(long)]
     change: Option<String>,
-    /// Title, attributes, links and assigned teams as this rollout has them
+    /// Copy title, attributes, links and assigned teams from this rollout
     #[arg(long, value_name = "ROLLOUT")]
     like: Option<String>,
-    /// It takes the place of this rollout
+    /// The rollout that the new one replaces
     ///
-    /// That one is cancelled if nothing has moved for it, else it does not move forward any more: it can be withdrawn, and goes on
-    /// only if the new one is cancelled or rejected.
+    /// The old one is cancelled if nothing has moved for it. Otherwise it no longer moves forward: it can be withdrawn,
+    /// and goes on only if the new one is cancelled or rejected.
     #[arg(long, value_name = "ROLLOUT")]
     supersedes: Option<String>,
 }

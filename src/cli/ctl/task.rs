@@ -19,9 +19,9 @@ use crate::web::api::tasks::{
 };
 use crate::web::api::teams::TeamBody;
 
-/// Creates tasks for teams of early adopters, and reports about them
+/// Creates tasks for teams of early adopters, and reports on them
 ///
-/// A task is New, then In Progress from the moment at which the site was changed, and Done after its quarantine.
+/// A task is New, then In Progress once the site was changed, and Done after its quarantine.
 ///
 /// Example: rolloutctl task create BUNDLE-2011-12 ea-NGI_IT-INFN-T1 ea-NGI_CH-CSCS
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ enum What {
         /// The task's number
         task: u64,
     },
-    /// The team reports on its task, with a text, a file or both; a later report takes the place of an earlier one
+    /// Records the team's report on its task: a text, a file or both; a later report replaces the earlier one
     Report {
         /// The task's number
         task: u64,
@@ -67,7 +67,7 @@ enum What {
     GetReport {
         /// The task's number
         task: u64,
-        /// Where; its own name in this directory if it is left out. An existing file stays
+        /// Where; by default, under its own name in this directory. An existing file is not overwritten
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -75,23 +75,23 @@ enum What {
     Publish {
         /// The task's number
         task: u64,
-        /// No longer
+        /// No longer let everybody read it
         #[arg(long)]
         undo: bool,
         /// Why; recorded in the logbook
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Notes an issue that the team has found; its report has to mention it
+    /// Records an issue that the team found; its report has to mention it
     Issue {
         /// The task's number
         task: u64,
-        /// Where it is followed: an address or a number
+        /// Its address or number in its tracker
         issue: String,
         /// Its Bug Detection Area, where the tracker has one: "Beta Service"
         #[arg(long)]
         area: Option<String>,
-        /// It is none, or belongs somewhere else
+        /// Remove it: it is no issue, or belongs elsewhere
         #[arg(long)]
         undo: bool,
         /// Why; recorded in the logbook
@@ -105,14 +105,14 @@ enum What {
         /// The teams
         #[arg(required_unless_present_any = ["node_type", "affected"])]
         teams: Vec<String>,
-        /// All teams that the bundle concerns, as `rolloutctl bundle affected` has them: to roll out those that are affected
-        /// directly, and to roll back also those that are affected indirectly
+        /// All teams that `rolloutctl bundle affected` lists: to roll out, those affected directly; to roll back, also
+        /// those affected indirectly
         #[arg(long)]
         affected: bool,
-        /// All teams of the registry that run this node type, too
+        /// Also all teams in the registry that run this node type
         #[arg(long)]
         node_type: Option<String>,
-        /// To go back to what the sites had before
+        /// Go back to what the sites had before
         #[arg(long)]
         roll_back: bool,
         /// A service that is changed [default: those of the team that the bundle is for]
@@ -125,7 +125,7 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// The site was changed: the task is in progress, and its quarantine begins
+    /// Records that the site was changed: the task is in progress, and its quarantine begins
     Begin {
         /// The task's number
         task: u64,
@@ -135,7 +135,7 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Makes the quarantine of a task longer
+    /// Extends the quarantine of a task
     Extend {
         /// The task's number
         task: u64,
@@ -146,7 +146,7 @@ enum What {
         #[arg(long)]
         reason: String,
     },
-    /// Gives a roll-out task that was not begun to another team
+    /// Gives a roll-out task that has not begun to another team
     Reassign {
         /// The task's number
         task: u64,
@@ -156,13 +156,13 @@ enum What {
         #[arg(long)]
         reason: String,
     },
-    /// The quarantine is over, and the task is done
+    /// Records that the quarantine is over and the task is done
     Done {
         /// The task's number
         task: u64,
         /// What came of it: success, warning or fail
         outcome: String,
-        /// Before the quarantine is over; needs a reason, and the right to create tasks
+        /// Even before the quarantine is over; needs a reason, and the right to create tasks
         #[arg(long, requires = "reason")]
         early: bool,
         /// Why; recorded in the logbook
@@ -249,7 +249,7 @@ async fn of_node_type(client: &Client, node_type: &str) -> Result<Vec<String>, F
     let found: Vec<String> = all.into_iter().filter(runs).map(|team| team.team).collect();
     if found.is_empty() {
         let hint = "`rolloutctl team list` shows who runs what";
-        return Err(Failure::new(Exit::Refused, format!("no team of the registry runs {node_type}")).hint(hint));
+        return Err(Failure::new(Exit::Refused, format!("no team in the registry runs {node_type}")).hint(hint));
     }
     Ok(found)
 }
@@ -269,7 +269,7 @@ async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<(Ve
         (false, ..) => return Ok((found, have)),
         (true, false, _) => format!("every team that {bundle} concerns has such a task already"),
         (true, true, true) => format!("{bundle} affects teams only indirectly, and those have nothing to roll out"),
-        (true, true, false) => format!("{bundle} concerns no team of the registry"),
+        (true, true, false) => format!("{bundle} concerns no team in the registry"),
     };
     let hint = "`rolloutctl bundle affected` lists them; `describe ROLLOUT --node-type TYPE` says what a rollout is for, and \
                 `team add` who runs it";

@@ -9,9 +9,9 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::teams::{RegisterBody, RemoveTeamBody, TeamBody};
 
-/// Lists, enters and removes teams of early adopters
+/// Lists, adds and removes teams of early adopters
 ///
-/// A team is called ea-NGI-SITE. Who belongs to it, the tokens in the configuration say: `teams = [...]`.
+/// A team is called ea-NGI-SITE. The tokens in the configuration say who belongs to it: `teams = [...]`.
 ///
 /// Example: rolloutctl team add ea-NGI_IT-INFN-T1 --ngi NGI_IT --node-type UI --node-type WN
 #[derive(Debug, clap::Args)]
@@ -24,9 +24,9 @@ pub struct TeamArgs {
 enum What {
     /// Lists all teams
     List,
-    /// Enters a team, or replaces its entry
+    /// Adds a team, or replaces its entry
     Add(AddArgs),
-    /// Removes a team; what it has said of rollouts stays and counts no more
+    /// Removes a team; what it said of rollouts stays but no longer counts
     Remove {
         /// The team
         team: String,
@@ -43,10 +43,10 @@ struct AddArgs {
     /// Its national grid initiative, such as NGI_IT
     #[arg(long)]
     ngi: String,
-    /// A product that it tests; all if there is none
+    /// A product that it tests; all if none is named
     #[arg(long = "product", value_name = "PRODUCT")]
     products: Vec<String>,
-    /// A stack that it tests; all if there is none
+    /// A stack that it tests; all if none is named
     #[arg(long = "stack", value_name = "STACK")]
     stacks: Vec<String>,
     /// A node type that its site runs
@@ -57,7 +57,7 @@ struct AddArgs {
     /// Not the address of a person: the logbook is kept for ever.
     #[arg(long = "contact", value_name = "ADDRESS")]
     contacts: Vec<String>,
-    /// It only observes: its reports are kept, and do not count
+    /// It only observes: its reports are kept but do not count
     #[arg(long)]
     observer: bool,
     /// Why; recorded in the logbook
@@ -93,7 +93,7 @@ fn path(team: &str) -> String {
 
 fn show(teams: &[TeamBody], width: usize) -> String {
     if teams.is_empty() {
-        return "No team is registered. `rolloutctl team add --help` says how to enter one.\n".to_owned();
+        return "No team is registered. `rolloutctl team add --help` says how to add one.\n".to_owned();
     }
     let all = |names: &BTreeSet<String>, none: &str| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

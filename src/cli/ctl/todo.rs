@@ -6,7 +6,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::todo::DutyBody;
 
-/// Shows what you have to do or can do now, the most urgent first
+/// Shows what you have to do and what you can do now, most urgent first
 ///
 /// Example: rolloutctl todo
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
 
 fn show(duties: &[DutyBody], program: &str, width: usize) -> String {
     if duties.is_empty() {
-        return "There is nothing that you have to do, or could do now.\n".to_owned();
+        return "There is nothing that you have to do or can do now.\n".to_owned();
     }
     let row = |duty: &DutyBody| {
         let by = duty.by.as_deref().map(moment).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::web::api::trees::TreeBody;
 /// Example: rolloutctl trees
 #[derive(Debug, clap::Args)]
 pub struct TreesArgs {
-    /// Their .repo files instead; those `-with-production` are for early adopters
+    /// Print their .repo files instead; those `-with-production` are for early adopters
     #[arg(long)]
     repo_files: bool,
 }

@@ -57,7 +57,7 @@ mod tests {
         let file = |path: &str, kind: &str, since: Option<&str>| UploadBody {
             path: path.into(),
             kind: kind.into(),
-            why: "it is not whole yet: there is less of it, or something else, than it says".into(),
+            why: "it is not complete yet: it has fewer or other bytes than it says".into(),
             since: since.map(str::to_owned),
             remedy: "upload the rest".into(),
         };

@@ -9,7 +9,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::rollouts::RolloutBody;
 use crate::web::api::why::WhyBody;
 
-/// Says what stands between a rollout and each state that it can go to
+/// Shows what stands between a rollout and each of its next states
 ///
 /// Example: rolloutctl why rt-1234
 #[derive(Debug, clap::Args)]

@@ -53,11 +53,11 @@ impl fmt::Display for Missing {
             Self::End => f.write_str("it must end after its start"),
             Self::Notice(given) => {
                 let (much, side) = (minutes(given.abs(), 0), if given.is_negative() { "after" } else { "before" });
-                write!(f, "it is declared {much} {side} its start; less than 24 h before needs a justification")
+                write!(f, "it is declared {much} {side} its start; less than 24 h needs a justification")
             }
             Self::Length(length) => {
                 let much = minutes(length, 59);
-                write!(f, "it lasts {much}; more than 24 h need a justification")
+                write!(f, "it lasts {much}; more than 24 h needs a justification")
             }
         }
     }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_day_of_notice_is_enough_and_a_minute_less_is_not() {
-        let late = "it is declared 23 h 59 min before its start; less than 24 h before needs a justification";
+        let late = "it is declared 23 h 59 min before its start; less than 24 h needs a justification";
         check(DAY - 1, 60, "", Kind::Unscheduled, &[late]);
         check(DAY - 1, 60, " \n", Kind::Unscheduled, &[late]);
         check(DAY, 60, "", Kind::Scheduled, &[]);
@@ -130,7 +130,7 @@ mod tests {
     fn a_day_may_pass_and_a_minute_more_needs_a_reason() {
         check(DAY, DAY - 1, "", Kind::Scheduled, &[]);
         check(DAY, DAY, "", Kind::Scheduled, &[]);
-        check(DAY, DAY + 1, "", Kind::Scheduled, &["it lasts 24 h 01 min; more than 24 h need a justification"]);
+        check(DAY, DAY + 1, "", Kind::Scheduled, &["it lasts 24 h 01 min; more than 24 h needs a justification"]);
     }
 
     #[test]
@@ -143,8 +143,8 @@ mod tests {
             "",
             Kind::Unscheduled,
             &[
-                "it is declared 0 h 05 min after its start; less than 24 h before needs a justification",
-                "it lasts 48 h 00 min; more than 24 h need a justification",
+                "it is declared 0 h 05 min after its start; less than 24 h needs a justification",
+                "it lasts 48 h 00 min; more than 24 h needs a justification",
             ],
         );
     }

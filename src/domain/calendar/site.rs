@@ -48,7 +48,7 @@ impl Calendar {
             return Ok(at);
         }
         let local: jiff::civil::DateTime = text.parse().map_err(|_| {
-            format!("`{}` is not a moment: write 2026-12-01T08:00, or 2026-12-01T08:00Z for UTC", text.escape_debug())
+            format!("`{}` is not a time: write 2026-12-01T08:00, or 2026-12-01T08:00Z for UTC", text.escape_debug())
         })?;
         // A time that the clocks skip is taken an hour later, and of one that they show twice the first.
         self.windows.zone().to_ambiguous_timestamp(local).compatible().map_err(|error| error.to_string())

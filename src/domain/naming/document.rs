@@ -42,7 +42,7 @@ impl FromStr for Document {
         let words: Vec<&str> = rest.split_whitespace().collect();
         match Title::from_words(&words) {
             Ok(Title { subject, os: None, arch: None }) => Ok(Self::of(&subject)),
-            Ok(_) => Err(DESCRIPTION.broken(text, "it goes on after the version")),
+            Ok(_) => Err(DESCRIPTION.broken(text, "it continues after the version")),
             Err(why) => Err(DESCRIPTION.broken(text, why)),
         }
     }
@@ -80,7 +80,7 @@ mod tests {
     fn a_wrong_description_is_explained() {
         let why = |text: &str| text.parse::<Document>().expect_err(text).why;
         assert_eq!(why("EMI CA 1.38"), "it does not begin with `Staged rollout`");
-        assert_eq!(why("Staged rollout EMI CA 1.38 SL5"), "it goes on after the version");
+        assert_eq!(why("Staged rollout EMI CA 1.38 SL5"), "it continues after the version");
         assert_eq!(
             why("Staged rollout EMI CA"),
             "it has no version, which begins with a digit, as second or third word"

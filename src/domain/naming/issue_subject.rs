@@ -86,7 +86,7 @@ fn product_and_version(words: &[&str]) -> Result<(Product, Version, usize), &'st
     match (in_one, in_two) {
         // `EMI-1.0 bdii-site 1.0.1` begins with a stack, and `a-1 2` can be version 1 of `a` or version 2 of `a-1`.
         (Some(_), in_two) if !ended && (in_two.is_some() || names_more(rest)) => {
-            Err("it can be read in two ways; write `<product>-<version>` and a colon after it")
+            Err("it is ambiguous; write `<product>-<version>` and a colon after it")
         }
         (Some((product, version)), _) => Ok((product, version, 1)),
         (None, Some((product, version))) => Ok((product, version, 2)),

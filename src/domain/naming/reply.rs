@@ -68,7 +68,7 @@ pub enum BadReply {
         example: String,
     },
     /// A team that is not among those asked.
-    #[error("`{word}` is none of the teams that were asked ({teams}); write a line like `{example}`")]
+    #[error("`{word}` is not one of the teams that were asked ({teams}); write a line like `{example}`")]
     UnknownTeam {
         /// The given name.
         word: String,
@@ -78,7 +78,7 @@ pub enum BadReply {
         example: String,
     },
     /// A name that fits several teams.
-    #[error("`{word}` can be more than one team ({teams}); write its name exactly as it is listed")]
+    #[error("`{word}` could be more than one team ({teams}); write its name exactly as it is listed")]
     AmbiguousTeam {
         /// The given name.
         word: String,

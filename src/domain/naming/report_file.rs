@@ -165,7 +165,7 @@ impl ReportFile {
             };
             hyphen = "-";
         }
-        if rest.is_empty() { Ok(format) } else { Err(format!("it goes on after the version with `{rest}`")) }
+        if rest.is_empty() { Ok(format) } else { Err(format!("it continues after the version with `{rest}`")) }
     }
 }
 

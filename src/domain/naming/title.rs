@@ -88,7 +88,7 @@ impl Title {
             [arch] if arch::is_known(&arch.to_ascii_lowercase()) => (None, Some(arch)),
             [os] => (Some(os), None),
             [os, arch] => (Some(os), Some(arch)),
-            _ => return Err("it goes on after the architecture".to_owned()),
+            _ => return Err("it continues after the architecture".to_owned()),
         };
         let stack = stack.map(|stack| part(stack)).transpose()?;
         let subject = Subject { stack, component: part(component)?, version: part(version)? };
@@ -128,7 +128,7 @@ impl FromStr for Title {
         let words: Vec<&str> = words.collect();
         match words[..] {
             [word] if let Some(title) = Self::from_ppa(word) => Ok(title),
-            [_] => Err(TITLE.broken(text, "one word would have to be like `EMI.bdii-site.sl5.x86_64-1.0.1`")),
+            [_] => Err(TITLE.broken(text, "one word must look like `EMI.bdii-site.sl5.x86_64-1.0.1`")),
             _ if rest.is_none() => Err(TITLE.broken(text, "it does not begin with `Staged Rollout`")),
             _ => Self::from_words(&words).map_err(|why| TITLE.broken(text, why)),
         }
@@ -214,9 +214,9 @@ mod tests {
         assert_eq!(why("CA 1.38"), "it does not begin with `Staged Rollout`");
         assert_eq!(why("Staged Rollout"), "it has no version, which begins with a digit, as second or third word");
         assert_eq!(why("Staged Rollout a b c 1"), why("Staged Rollout"));
-        assert_eq!(why("Staged Rollout CA 1.38 SL5 x86_64 x"), "it goes on after the architecture");
+        assert_eq!(why("Staged Rollout CA 1.38 SL5 x86_64 x"), "it continues after the architecture");
         assert_eq!(why("Staged Rollout C/A 1"), "`C/A` is not a component: it has a character that is not allowed");
-        assert!(why("EMI.bdii-site.sl5-1.0.1").starts_with("one word would have to be like"));
+        assert!(why("EMI.bdii-site.sl5-1.0.1").starts_with("one word must look like"));
         assert!(why("Staged Rolloutx CA 1.38").starts_with("it does not begin"));
         assert!(why(&"x".repeat(257)).starts_with("it is longer"));
     }

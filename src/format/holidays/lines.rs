@@ -43,7 +43,7 @@ pub(super) fn of(bytes: &[u8]) -> Vec<Line> {
 }
 
 fn property(line: Vec<u8>) -> Result<Property, &'static str> {
-    const FORM: &str = "is no line of a calendar; they are `NAME:VALUE`";
+    const FORM: &str = "is not a line of a calendar, which is `NAME:VALUE`";
     let line = String::from_utf8(line).map_err(|_| "is not UTF-8")?;
     let (mut parameters, mut rest) = (Vec::new(), line.as_str());
     let name = until(&mut rest, &[':', ';']);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_said_with_its_number() {
-        let form = "is no line of a calendar; they are `NAME:VALUE`";
+        let form = "is not a line of a calendar, which is `NAME:VALUE`";
         check(b"A:b\nhello\n", &[(1, "A=b[]"), (2, form)]);
         check(b" A:b\n:b\nA;b:c\nA;\"b=c:d\n", &[(1, form), (2, form), (3, form), (4, form)]);
         check(b"A:b\nA:\xff\nA:c", &[(1, "A=b[]"), (2, "is not UTF-8"), (3, "A=c[]")]);

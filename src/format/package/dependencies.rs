@@ -254,7 +254,7 @@ impl Dependencies {
     pub(super) fn read(header: &Header, files: &FileList, replaced: &mut Vec<&'static str>) -> Result<Self, Refusal> {
         let count = ALL.iter().map(|kind| u64::from(header.count(kind.tags[0]))).sum::<u64>();
         if count > DEPENDENCIES_MAX {
-            let detail = format!("{count} dependencies, allowed are {DEPENDENCIES_MAX}");
+            let detail = format!("{count} dependencies; at most {DEPENDENCIES_MAX} are allowed");
             return Err(Refusal::new(Code::HeaderLimits, detail));
         }
         // Weak requirements come before recommendations.

@@ -112,7 +112,8 @@ impl FileList {
         }
         let bytes = list.parts().flatten().fold(0_u64, |sum, part| sum.saturating_add(part.len() as u64));
         if bytes > PATHS_MAX {
-            let detail = format!("{} file names of {bytes} bytes in total, allowed are {PATHS_MAX}", list.names.len());
+            let detail =
+                format!("{} file names of {bytes} bytes in total; at most {PATHS_MAX} are allowed", list.names.len());
             return Err(Refusal::new(Code::HeaderLimits, detail));
         }
         Ok(list)

@@ -149,7 +149,9 @@ pub(in crate::process) fn report(known: Known<'_>, caller: &Caller, reported: &R
 fn misnamed(rollout: &Rollout, team: &TeamName, name: &str) -> Option<Finding> {
     let wrong = match rollout.title.parse::<Title>() {
         Ok(title) => ReportFile::check(name, team, &title.subject).err().map(|wrong| wrong.to_string()),
-        Err(_) => Format::of(name).err().map(|why| format!("`{}` is no name for a report: {why}", shown(name))),
+        Err(_) => {
+            Format::of(name).err().map(|why| format!("`{}` is not a valid name for a report: {why}", shown(name)))
+        }
     };
     wrong.map(|wrong| Finding::new(Verdict::Reject, "file_name", format!("{wrong}.")))
 }

@@ -29,7 +29,7 @@ pub(in crate::process) fn allow(
         Err(refusal) => return refusal,
     };
     let mut findings: Vec<Finding> = rights::ALLOW.lacking(caller, [dist]).into_iter().collect();
-    findings.extend(missing_reason(reason, "It needs a reason, since somebody had one for the withdrawal."));
+    findings.extend(missing_reason(reason, "A reason is required, since the withdrawal had one."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }

@@ -17,7 +17,7 @@ use crate::process::rights;
 use crate::process::who::Caller;
 use crate::process::world::bundles::Bundle;
 
-/// Opens a bundle under an id that no other one has ever had (S1-16).
+/// Opens a bundle under an id that was never used before (S1-16).
 pub(in crate::process) fn open(known: Known<'_>, caller: &Caller, opened: &BundleOpened) -> Decision {
     if let Some(there) = known.world.bundles.get(&opened.bundle) {
         let what = if there.closed { "was used already" } else { "is open already" };
@@ -160,7 +160,8 @@ pub(in crate::process) fn approve(
         return Decision::answered(Answer::Conflict(format!("the bundle {id} {what}")));
     }
     let already = if before == 0 { String::new() } else { format!("; {before} had your approval already") };
-    let says = format!("approved {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
+    let says =
+        format!("approved the step to {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
 }
 
@@ -250,7 +251,7 @@ pub(super) fn open_bundle<'w>(known: Known<'w>, id: &BundleId) -> Result<&'w Bun
 fn cannot_join(known: Known<'_>, id: &BundleId, bundle: &Bundle, rollout: &RolloutId) -> Option<Finding> {
     let reject = |code, sentence| Some(Finding::new(Verdict::Reject, code, sentence));
     let Ok(found) = open_rollout(known, rollout) else {
-        return reject("no_rollout", format!("There is no rollout {rollout} that is open."));
+        return reject("no_rollout", format!("There is no open rollout {rollout}."));
     };
     if bundle.members.contains(rollout) {
         return reject("in_bundle", format!("{rollout} is in {id} already."));

@@ -33,16 +33,15 @@ pub(in crate::process) fn describe(
     }
     let reversal = attributes.reversal.as_deref();
     if reversal.is_some_and(|text| text.trim().is_empty() || text.len() > REVERSAL_MAX) {
-        let sentence = format!(
-            "The steps to reverse a change have between 1 and {REVERSAL_MAX} bytes; link a document that is longer."
-        );
+        let sentence =
+            format!("The steps to reverse a change may have 1 to {REVERSAL_MAX} bytes; link a longer document.");
         findings.push(Finding::new(Verdict::Reject, "no_reversal", sentence));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
     if attributes == before {
-        return Decision::answered(Answer::Conflict(format!("{id} is described so already; nothing was changed")));
+        return Decision::answered(Answer::Conflict(format!("{id} already has this description; nothing was changed")));
     }
     recorded(known, caller, reason, Described { rollout: id.clone(), attributes })
 }

@@ -33,18 +33,18 @@ pub(in crate::process) fn approve(
     };
     let wanted = steps.iter().copied().flat_map(approvals::roles).cloned().collect::<Vec<Role>>();
     if wanted.is_empty() {
-        let sentence = format!("No step to {state} asks for approvals.");
+        let sentence = format!("No step to {state} requires approvals.");
         return Decision::refused(vec![Finding::new(Verdict::Reject, "not_asked", sentence)]);
     }
     let has = |role: &&Role| caller.may_for([*role], rollout);
     let own = wanted.iter().filter(|wanted| role.is_none_or(|role| role == *wanted)).find(has);
     let Some(own) = own else {
         let roles: Vec<&str> = wanted.iter().map(Role::as_str).collect();
-        let sentence = format!("The step to {state} asks for approvals of {}.", roles.join(" and "));
+        let sentence = format!("The step to {state} requires approvals by {}.", roles.join(" and "));
         return Decision::refused(vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]);
     };
     if has_approved(known, caller, id, state) {
-        return Decision::answered(Answer::Conflict(format!("you have approved {state} of {id} already")));
+        return Decision::answered(Answer::Conflict(format!("you have already approved the step of {id} to {state}")));
     }
     recorded(known, caller, reason, Approved { rollout: id.clone(), state: state.to_string(), role: own.clone() })
 }
@@ -67,7 +67,7 @@ pub(in crate::process) fn disapprove(
         Err(decision) => return decision,
     };
     if !has_approved(known, caller, id, state) {
-        return Decision::answered(Answer::Conflict(format!("you have not approved {state} of {id}")));
+        return Decision::answered(Answer::Conflict(format!("you have not approved the step of {id} to {state}")));
     }
     recorded(known, caller, reason, Disapproved { rollout: id.clone(), state: state.to_string() })
 }
@@ -89,11 +89,11 @@ pub(in crate::process) fn extend(
     let is_exposed = |step: &Transition| step.gates.iter().any(|gate| gate.name == gate::EXPOSURE);
     let workflow = known.rules.of(&rollout.parts).map(|rules| &rules.workflow);
     if !workflow.is_ok_and(|workflow| workflow.leaving(&rollout.state).any(is_exposed)) {
-        let sentence = format!("No step from {} asks how long the packages have been exposed.", rollout.state);
+        let sentence = format!("No step from {} requires exposure.", rollout.state);
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     }
     if by > EXTENSION_MAX || by.is_zero() {
-        let sentence = "An extension is longer than nothing and no longer than 180 days.";
+        let sentence = "An extension must be longer than zero and at most 180 days.";
         findings.push(Finding::new(Verdict::Reject, "too_long", sentence));
     }
     if !findings.is_empty() {
@@ -102,7 +102,7 @@ pub(in crate::process) fn extend(
     recorded(known, caller, reason, Extended { rollout: id.clone(), seconds: by.as_secs() })
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state.
+/// Overrides a gate for a rollout's next step to a state.
 pub(in crate::process) fn overrule(
     known: Known<'_>,
     caller: &Caller,
@@ -141,7 +141,7 @@ pub(super) fn overriding(
         let sentence = format!("`{}` cannot be overridden; these can: {names}.", gate.escape_debug());
         findings.push(Finding::new(Verdict::Reject, "not_overridable", sentence));
     } else if !steps.iter().any(|step| step.from == rollout.state && asks(step)) {
-        let sentence = format!("The step from {} to {state} does not ask {gate}.", rollout.state);
+        let sentence = format!("The step from {} to {state} has no gate {gate}.", rollout.state);
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     }
     let (rollout, state, gate) = (id.clone(), state.to_string(), gate.to_owned());

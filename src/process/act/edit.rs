@@ -48,7 +48,7 @@ pub(in crate::process) fn edit(
     };
     // What it becomes has to be theirs, too.
     if findings.is_empty() && !may_submit(known, caller, rollout, parts.iter().map(|part| &part.dist), title) {
-        let sentence = "You may not submit rollouts of this title in each of these distributions.";
+        let sentence = "You may not submit rollouts with this title in all of these distributions.";
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     findings.extend(added.iter().map(is_new).flat_map(|part| taken(known.world, known.rules, &part)));
@@ -70,7 +70,7 @@ pub(in crate::process) fn edit(
         return Decision::refused(findings);
     }
     if title.is_none() && !changes_packages {
-        return Decision::answered(Answer::Conflict(format!("{id} is so already; nothing was changed")));
+        return Decision::answered(Answer::Conflict(format!("{id} is like that already; nothing was changed")));
     }
     let dists = changes_packages.then(|| parts.iter().map(|part| &part.dist).collect::<BTreeSet<_>>());
     let leaves = rollout.would_leave(title, dists.as_ref());
@@ -155,7 +155,7 @@ fn may_submit<'d>(
 /// Why nothing can come of it: the rollout does nothing any more, and another one may have its packages by now.
 pub(super) fn has_ended(known: Known<'_>, rollout: &Rollout) -> Option<Finding> {
     let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
-    let sentence = || format!("{} is in {}, which is its end; submit another rollout.", rollout.id, rollout.state);
+    let sentence = || format!("{} is in {}, a final state; submit another rollout.", rollout.id, rollout.state);
     (!goes_on(workflow, rollout)).then(|| Finding::new(Verdict::Reject, "has_ended", sentence()))
 }
 

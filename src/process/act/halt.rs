@@ -28,7 +28,7 @@ pub(in crate::process) fn halt(known: Known<'_>, caller: &Caller, dist: Option<&
 pub(in crate::process) fn end(known: Known<'_>, caller: &Caller, dist: Option<&DistPath>, reason: &str) -> Decision {
     if known.world.halts.at(dist).is_none() {
         let why = match dist.and_then(|dist| known.world.halts.of(dist)) {
-            Some(_) => "promotions are halted everywhere, not only there: end that halt, by naming no distribution",
+            Some(_) => "promotions are halted everywhere, not only there: to end that halt, name no distribution",
             None => "nothing is halted there",
         };
         return Decision::answered(Answer::Conflict(format!("promotions are not halted {}: {why}", place(dist))));

@@ -39,7 +39,7 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     }
     if let Some(said) = hint.at.filter(|said| said.duration_since(now) > AHEAD_MAX) {
         let why = format!(
-            "`at` is {said}, and here it is {now}: more than {} minutes in the future, so nothing was changed; \
+            "`at` is {said}, but here it is {now}: more than {} minutes in the future, so nothing was changed; \
              correct the tracker's clock, or this machine's, and send it again",
             AHEAD_MAX.as_mins()
         );

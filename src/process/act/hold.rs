@@ -20,7 +20,8 @@ pub(in crate::process) fn stall(known: Known<'_>, caller: &Caller, id: &RolloutI
         return Decision::answered(Answer::Conflict(format!("{id} is on hold already, since {since:.0}")));
     }
     let mut findings: Vec<Finding> = rights::STALL.lacking_for(caller, rollout).into_iter().collect();
-    findings.extend(missing_reason(reason, "To put a rollout on hold needs a reason, for everybody who waits for it."));
+    findings
+        .extend(missing_reason(reason, "Putting a rollout on hold needs a reason, for everybody who waits for it."));
     findings.extend(super::edit::has_ended(known, rollout));
     if !findings.is_empty() {
         return Decision::refused(findings);

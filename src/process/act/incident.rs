@@ -26,7 +26,7 @@ pub(in crate::process) fn record(known: Known<'_>, caller: &Caller, wanted: &Wan
     }
     let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
     if title.trim().is_empty() {
-        findings.push(Finding::new(Verdict::Reject, "no_title", "An incident has one line for people."));
+        findings.push(Finding::new(Verdict::Reject, "no_title", "An incident needs a title of one line."));
     }
     let unit = unit.or_else(|| known.rules.incidents.support_unit.clone());
     let Some(unit) = unit.filter(|_| findings.is_empty()) else {
@@ -75,7 +75,7 @@ pub(in crate::process) fn change(
         || priority.is_some_and(|priority| priority != there.priority)
         || ticket.is_some() && *ticket != there.ticket;
     if !is_new {
-        return Decision::answered(Answer::Conflict(format!("that is known of incident {} already", changed.incident)));
+        return Decision::answered(Answer::Conflict(format!("incident {} is like that already", changed.incident)));
     }
     recorded(known, caller, reason, changed.clone())
 }
@@ -90,7 +90,7 @@ pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, number: u64, 
         Ok(_) => {}
     }
     let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
-    findings.extend(missing_reason(reason, "Say what has solved it: whoever meets it again will look here."));
+    findings.extend(missing_reason(reason, "Say what solved it: whoever meets it again will look here."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
@@ -115,7 +115,7 @@ pub(in crate::process) fn change_problem(
     let ProblemChanged { ticket, cause, workaround, .. } = changed;
     let pairs = [(ticket, &there.ticket), (cause, &there.cause), (workaround, &there.workaround)];
     if !pairs.iter().any(|(new, old)| new.is_some() && new != old) {
-        return Decision::answered(Answer::Conflict(format!("that is known of problem {} already", changed.problem)));
+        return Decision::answered(Answer::Conflict(format!("problem {} is like that already", changed.problem)));
     }
     recorded(known, caller, reason, changed.clone())
 }

@@ -9,7 +9,7 @@ use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
 
-/// Notes an issue, or what has changed about it; a closed one is open again.
+/// Records an issue, or what has changed about it; reopens a closed one.
 pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &IssueNoted, reason: &str) -> Decision {
     let rollout = match open_rollout(known, &noted.rollout) {
         Ok(rollout) => rollout,
@@ -17,7 +17,7 @@ pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &IssueN
     };
     let mut findings: Vec<_> = rights::ISSUES.lacking_for(caller, rollout).into_iter().collect();
     if noted.issue.trim().is_empty() || noted.title.trim().is_empty() {
-        let sentence = "An issue has an address or a number where it is followed, and one line for people.";
+        let sentence = "An issue needs an address or number in its tracker, and a title of one line.";
         findings.push(Finding::new(Verdict::Reject, "no_issue", sentence));
     }
     if !findings.is_empty() {

@@ -30,7 +30,7 @@ pub(in crate::process) fn declare(known: Known<'_>, caller: &Caller, declared: &
     findings.extend(missing_reason(title, "A maintenance needs a title, for everybody who has to wait."));
     let reject = |code, sentence: String| Finding::new(Verdict::Reject, code, sentence);
     if *end <= now {
-        findings.push(reject("over", format!("It would have ended at {end:.0}.")));
+        findings.push(reject("over", format!("It would have ended already, at {end:.0}.")));
     }
     let assessed = assess(&Declaration { declared: now, start: *start, end: *end, justification });
     findings.extend(assessed.missing.iter().map(|missing| {
@@ -42,7 +42,7 @@ pub(in crate::process) fn declare(known: Known<'_>, caller: &Caller, declared: &
         reject(code, format!("The maintenance {id}: {missing}."))
     }));
     if all.iter().filter(|(_, known)| known.is_ahead(now)).count() >= AHEAD_MAX {
-        findings.push(reject("too_many", format!("{AHEAD_MAX} maintenances are coming already; call one off.")));
+        findings.push(reject("too_many", format!("{AHEAD_MAX} maintenances are already to come; call one off.")));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
@@ -60,7 +60,7 @@ pub(in crate::process) fn end(known: Known<'_>, caller: &Caller, id: &Maintenanc
         return Decision::answered(Answer::Conflict(format!("the maintenance {id} {what} already")));
     }
     let mut findings: Vec<Finding> = rights::MAINTENANCE.lacking(caller, &found.dist).into_iter().collect();
-    findings.extend(missing_reason(reason, "To call a maintenance off needs a reason: others plan by it."));
+    findings.extend(missing_reason(reason, "Calling off a maintenance needs a reason: others plan around it."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }

@@ -23,7 +23,7 @@ pub(in crate::process) fn plan(known: Known<'_>, caller: &Caller, planned: &Rele
     let there = known.world.releases.get(&planned.release);
     let mut findings: Vec<Finding> = rights::RELEASES.lacking(caller, []).into_iter().collect();
     if there.is_some_and(|there| there.on != planned.on) {
-        findings.extend(missing_reason(reason, "Another day needs a reason, for everybody who relies on it."));
+        findings.extend(missing_reason(reason, "Changing the day needs a reason, for everybody who relies on it."));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
@@ -33,7 +33,10 @@ pub(in crate::process) fn plan(known: Known<'_>, caller: &Caller, planned: &Rele
         (&there.title, there.on, every, there.cancelled) == (&planned.title, planned.on, planned.every, false)
     };
     if there.is_some_and(is_so) {
-        return Decision::answered(Answer::Conflict(format!("the release {} is planned so already", planned.release)));
+        return Decision::answered(Answer::Conflict(format!(
+            "the release {} is already planned like that",
+            planned.release
+        )));
     }
     recorded(known, caller, reason, planned.clone())
 }
@@ -124,7 +127,7 @@ pub(in crate::process) fn cancel(known: Known<'_>, caller: &Caller, id: &Release
         return decision;
     }
     let mut findings: Vec<Finding> = rights::RELEASES.lacking(caller, []).into_iter().collect();
-    findings.extend(missing_reason(reason, "To cancel a release needs a reason, for everybody who relies on it."));
+    findings.extend(missing_reason(reason, "Cancelling a release needs a reason, for everybody who relies on it."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
@@ -137,7 +140,7 @@ pub(in crate::process) fn today(known: Known<'_>) -> Date {
 }
 
 fn ahead(known: Known<'_>, on: Date) -> Option<Finding> {
-    let sentence = || format!("{on} is still to come: say it when the board was told.");
+    let sentence = || format!("{on} is still to come: record it once the board was told.");
     (on > today(known)).then(|| Finding::new(Verdict::Reject, "not_yet", sentence()))
 }
 

@@ -23,7 +23,7 @@ pub(in crate::process) fn record(known: Known<'_>, caller: &Caller, wanted: &Wan
     let kind = kind.unwrap_or(usual);
     let mut findings: Vec<Finding> = rights::CHANGES.lacking(caller, []).into_iter().collect();
     if title.trim().is_empty() {
-        findings.push(Finding::new(Verdict::Reject, "no_title", "A change has a title: one line for people."));
+        findings.push(Finding::new(Verdict::Reject, "no_title", "A change needs a title of one line."));
     }
     findings.extend(strange(known, category.as_ref()));
     let (rule, priority) = match kind {
@@ -46,7 +46,7 @@ pub(in crate::process) fn record(known: Known<'_>, caller: &Caller, wanted: &Wan
     recorded(known, caller, "", ChangeRecorded { change, title, origin, category, priority, kind, rule })
 }
 
-/// Says what work a change is, and how urgent it is (S3-13).
+/// Assesses a change: what work it is, and how urgent (S3-13).
 pub(in crate::process) fn assess(
     known: Known<'_>,
     caller: &Caller,
@@ -60,7 +60,7 @@ pub(in crate::process) fn assess(
     let priority = priority.unwrap_or(request.priority);
     let mut findings: Vec<Finding> = rights::ASSESS.lacking(caller, []).into_iter().collect();
     if assessment.trim().is_empty() {
-        let sentence = "An assessment says what work the change is.";
+        let sentence = "An assessment must say what work the change is.";
         findings.push(Finding::new(Verdict::Reject, "no_assessment", sentence));
     }
     findings.extend(strange(known, category));
@@ -98,7 +98,7 @@ pub(in crate::process) fn approve(
         let sentence = format!("A change that is {} needs no approval.", article(request.kind));
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     } else if request.status != Status::New {
-        let sentence = format!("{id} is {}; what is approved is New.", request.status);
+        let sentence = format!("{id} is {}; only a New change can be approved.", request.status);
         findings.push(Finding::new(Verdict::Reject, "too_late", sentence));
     }
     findings.extend(unassessed(id, request));
@@ -188,19 +188,19 @@ fn not_standard(known: Known<'_>) -> String {
     let rules: Vec<String> = rules.iter().map(|rule| format!("{} ({})", rule.id, rule.pattern)).collect();
     match rules.as_slice() {
         [] => "The configuration has no rules for standard changes.".to_owned(),
-        rules => format!("No rule for standard changes has such a title: {}.", rules.join(", ")),
+        rules => format!("No rule for standard changes matches the title: {}.", rules.join(", ")),
     }
 }
 
 /// An emergency has the highest priority, or it is none (S3-12).
 fn less_urgent(kind: ChangeKind, priority: Priority) -> Option<Finding> {
     let is_less = kind == ChangeKind::Emergency && priority != Priority::Immediate;
-    let sentence = "An emergency has the priority immediate (4).";
+    let sentence = "An emergency must have the priority immediate (4).";
     is_less.then(|| Finding::new(Verdict::Reject, "not_urgent", sentence))
 }
 
 fn unassessed(id: &ChangeId, request: &Request) -> Option<Finding> {
-    let sentence = || format!("Nobody has said yet what work {id} is.");
+    let sentence = || format!("Nobody has assessed {id} yet.");
     request.assessment.is_none().then(|| Finding::new(Verdict::Wait, "not_assessed", sentence()))
 }
 

@@ -66,13 +66,13 @@ pub(in crate::process) fn restore(known: Known<'_>, caller: &Caller, wanted: &To
     let (restored, mut findings) = all(known, caller, wanted);
     let is_over = restored.gives_up.is_none() && restored.comes.is_empty() && restored.goes.is_empty();
     if !is_over {
-        findings.extend(missing_reason(&wanted.reason, "It needs a reason, for everybody who uses the tree."));
+        findings.extend(missing_reason(&wanted.reason, "A reason is required, for everybody who uses the tree."));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
     if is_over {
-        let says = format!("{id} lists now what it listed at revision {}; there is nothing to do", restored.to);
+        let says = format!("{id} already lists what it listed at revision {}; there is nothing to do", restored.to);
         return Decision::answered(Answer::Nothing(says));
     }
     let answer = Answer::Restores {
@@ -193,14 +193,15 @@ fn of_tree(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fin
     }
     let number = restored.comes.len() + restored.goes.len();
     if number > PACKAGES_MAX {
-        let sentence = format!("{number} packages would come or go, and a restore takes {PACKAGES_MAX} at most.");
+        let sentence = format!("{number} packages would come or go; a restore changes at most {PACKAGES_MAX}.");
         findings.push(Finding::new(Verdict::Reject, "too_many", sentence));
     }
     let lists = known.world.trees.listing(id).len();
     let leaves = restored.goes.len().saturating_sub(restored.comes.len());
     if shrinks(lists, leaves, LEAVES_MAX) && !wanted.may_shrink {
-        let sentence =
-            format!("{id} lists {lists} packages and would have {leaves} fewer. If that is meant, say --may-shrink.");
+        let sentence = format!(
+            "{id} lists {lists} packages and would have {leaves} fewer. If that is intended, add --may-shrink."
+        );
         findings.push(Finding::new(Verdict::Reject, "shrinks", sentence));
     }
     // What only takes packages away goes on, as withdrawals do.
@@ -327,7 +328,7 @@ impl Against {
     fn finding(self, names: &str, Earlier { revision, .. }: &Earlier) -> Finding {
         let (code, sentence) = match self {
             Self::Unknown => {
-                ("package_unknown", format!("No longer under management, since their tree was let go: {names}."))
+                ("package_unknown", format!("No longer under management, since their tree was released: {names}."))
             }
             Self::OtherBytes => {
                 ("other_bytes", format!("Accepted with other bytes since revision {revision}: {names}."))

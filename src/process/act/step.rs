@@ -69,7 +69,7 @@ pub(in crate::process) fn in_part(known: Known<'_>, moving: &[&RolloutId], trans
 
 /// Whoever says that a test has failed reports what has failed (S3-26). A tracker has that on its ticket.
 pub(super) fn no_report(transition: &Transition, reason: &str) -> Option<Finding> {
-    let sentence = "This step says that a test has failed: its reason is the report, and there is none.";
+    let sentence = "This step records a failed test: its reason is the report, and there is none.";
     let is_missing = transition.fails && reason.trim().is_empty();
     is_missing.then(|| Finding::new(Verdict::Reject, "no_report", sentence))
 }

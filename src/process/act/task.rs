@@ -47,7 +47,7 @@ pub(in crate::process) fn create(
     }
     let quarantine = quarantine.unwrap_or(kind.quarantine());
     if quarantine > QUARANTINE_MAX {
-        findings.push(Finding::new(Verdict::Reject, "too_long", "A quarantine is no longer than 180 days."));
+        findings.push(Finding::new(Verdict::Reject, "too_long", "A quarantine may last at most 180 days."));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
@@ -69,7 +69,7 @@ pub(in crate::process) fn create(
 /// Services that are no words.
 fn nameless(services: &BTreeSet<String>) -> Option<Finding> {
     let wrong = services.iter().find(|name| name.parse::<Label>().is_err())?;
-    let sentence = format!("`{}` is no name of a service.", wrong.escape_debug());
+    let sentence = format!("`{}` is not a valid service name.", wrong.escape_debug());
     Some(Finding::new(Verdict::Reject, "no_service", sentence))
 }
 
@@ -87,7 +87,7 @@ fn unlike_its_notes(known: Known<'_>, bundle: &BundleId, kind: TaskKind) -> Opti
     let steps = corrections(known, bundle, false).filter(|_| has_notes && kind == TaskKind::RollOut)?.steps();
     (!steps.is_empty()).then(|| {
         let steps = steps.join("; ");
-        format!("{bundle} and its release notes do not agree; `bundle correct {bundle}` would mend that: {steps}")
+        format!("{bundle} and its release notes do not agree; `bundle correct {bundle}` would fix that: {steps}")
     })
 }
 
@@ -119,7 +119,7 @@ fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> 
     bundle.members.iter().filter_map(found).collect()
 }
 
-/// The site was changed: the task is in progress, and its quarantine begins (S1-26).
+/// Records that the site was changed: the task is in progress, and its quarantine begins (S1-26).
 pub(in crate::process) fn begin(
     known: Known<'_>,
     caller: &Caller,
@@ -154,7 +154,7 @@ pub(in crate::process) fn extend(
     findings.extend(super::missing_reason(reason, "A longer quarantine needs a reason, for the team that waits."));
     // The logbook has whole seconds.
     if by.as_secs() == 0 || task.quarantine.saturating_add(by) > QUARANTINE_MAX {
-        let sentence = "A quarantine gets longer by a second at least, and is no longer than 180 days.";
+        let sentence = "A quarantine must be extended by at least a second, and to at most 180 days.";
         findings.push(Finding::new(Verdict::Reject, "too_long", sentence));
     }
     if !findings.is_empty() {
@@ -164,8 +164,8 @@ pub(in crate::process) fn extend(
     recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
 }
 
-/// Gives a roll-out task that was not begun to another team (S1-28). Where a site was changed already, that team is the one that
-/// has to report and, if it comes to that, to go back.
+/// Gives a roll-out task that has not begun to another team (S1-28). Where a site was changed already, that team is the
+/// one that has to report and, if it comes to that, to go back.
 pub(in crate::process) fn reassign(
     known: Known<'_>,
     caller: &Caller,
@@ -181,7 +181,7 @@ pub(in crate::process) fn reassign(
         return decision;
     }
     if task.team == *team {
-        return Decision::answered(Answer::Conflict(format!("task {number} is one of {team} already")));
+        return Decision::answered(Answer::Conflict(format!("task {number} belongs to {team} already")));
     }
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     findings.extend(super::missing_reason(reason, "Both teams have to know why: give a reason."));
@@ -229,7 +229,7 @@ pub(in crate::process) fn done(
         findings.push(lasts);
     } else if is_early {
         findings.extend(rights::TASKS.lacking(caller, []));
-        findings.extend(super::missing_reason(reason, "To end a quarantine early needs a reason."));
+        findings.extend(super::missing_reason(reason, "Ending a quarantine early needs a reason."));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
@@ -266,7 +266,7 @@ pub(super) fn warn(decision: &mut Decision, more: impl IntoIterator<Item = Strin
 /// That the quarantine of a task is not over.
 fn in_quarantine(known: Known<'_>, number: u64, task: &Task) -> Option<Finding> {
     if let Some(what) = known.world.holds_task(task) {
-        let sentence = format!("The quarantine of task {number} goes on when {what} does, which is on hold.");
+        let sentence = format!("The quarantine of task {number} stands still while {what} is on hold.");
         return Some(Finding::new(Verdict::Wait, "quarantine", sentence));
     }
     let ends = known.now.when(known.world.quarantine_ends(task, known.now.elapsed)?);

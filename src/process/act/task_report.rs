@@ -37,11 +37,15 @@ pub(in crate::process) fn report(
         findings.push(Finding::new(Verdict::Reject, "not_begun", sentence));
     }
     if text.trim().is_empty() && file.is_none() {
-        let sentence = "A report has a text, a file, or both.";
+        let sentence = "A report needs a text, a file, or both.";
         findings.push(Finding::new(Verdict::Reject, "no_report", sentence));
     }
     if let Some(why) = file.and_then(|file| Format::of(&file.name).err()) {
-        findings.push(Finding::new(Verdict::Reject, "file_name", format!("The file has no name for a report: {why}.")));
+        findings.push(Finding::new(
+            Verdict::Reject,
+            "file_name",
+            format!("The file name is not valid for a report: {why}."),
+        ));
     }
     if file.is_some() && task.files().count() >= FILES_MAX {
         let sentence = format!("There are {FILES_MAX} files of reports on task {number} already.");
@@ -108,7 +112,7 @@ pub(in crate::process) fn issue(
         findings.push(Finding::new(Verdict::Reject, "not_begun", sentence));
     }
     if issue.is_empty() {
-        let sentence = "An issue has an address or a number where it is followed.";
+        let sentence = "An issue needs an address or number in its tracker.";
         findings.push(Finding::new(Verdict::Reject, "no_issue", sentence));
     }
     if !taken_back && known_area.is_none() && task.issues.len() >= ISSUES_MAX {
@@ -117,8 +121,9 @@ pub(in crate::process) fn issue(
     }
     // Otherwise it is not found among those of early adopters.
     if let Some(area) = area.filter(|area| !taken_back && !area.trim().eq_ignore_ascii_case(BETA_SERVICE)) {
-        let sentence =
-            format!("Issues of early adopters have the Bug Detection Area `{BETA_SERVICE}`, and this one `{area}`.");
+        let sentence = format!(
+            "Issues of early adopters have the Bug Detection Area `{BETA_SERVICE}`, but this one has `{area}`."
+        );
         findings.push(Finding::new(Verdict::Reject, "area", sentence));
     }
     if !findings.is_empty() {

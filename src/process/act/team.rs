@@ -9,7 +9,7 @@ use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
 
-/// Enters a team, or replaces its entry.
+/// Adds a team, or replaces its entry.
 pub(in crate::process) fn register(known: Known<'_>, caller: &Caller, team: &TeamRegistered, reason: &str) -> Decision {
     let mut findings: Vec<_> = rights::TEAMS.lacking(caller, []).into_iter().collect();
     if team.team.split(|ngi| ngi == team.ngi).is_err() {

@@ -19,7 +19,7 @@ use crate::process::who::Caller;
 /// Rollouts of one change. More are several changes.
 const ROLLOUTS_MAX: usize = 1_000;
 
-/// Says that rollouts carry a change out. A rollout carries out no more than one.
+/// Records that rollouts carry out a change. A rollout carries out no more than one.
 pub(in crate::process) fn tie(
     known: Known<'_>,
     caller: &Caller,
@@ -103,7 +103,7 @@ pub(in crate::process) fn submit_for(
     decision
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state, since it carries out an emergency. The emergency is the
+/// Overrides a gate for a rollout's next step to a state, since it carries out an emergency. The emergency is the
 /// reason, so no other one is needed; and it allows no more than to hurry.
 pub(in crate::process) fn hasten(
     known: Known<'_>,
@@ -123,7 +123,7 @@ pub(in crate::process) fn hasten(
     let mut findings: Vec<Finding> = rights::HASTEN.lacking_for(caller, there).into_iter().collect();
     let mut no = |code, sentence: String| findings.push(Finding::new(Verdict::Reject, code, sentence));
     if request.kind != ChangeKind::Emergency {
-        no("no_emergency", format!("{id} is no emergency but {}; it overrides nothing.", request.kind));
+        no("no_emergency", format!("{id} is not an emergency but {}; it overrides nothing.", request.kind));
     }
     if request.status == Status::Stalled {
         no("change_stalled", format!("{id} is stalled; nothing is hurried for it."));
@@ -133,7 +133,7 @@ pub(in crate::process) fn hasten(
     }
     if !gate::HASTENED.contains(&gate) {
         let names = gate::HASTENED.join(", ");
-        no("not_overridable", format!("An emergency does not override `{}`, but {names}.", gate.escape_debug()));
+        no("not_overridable", format!("An emergency does not override `{}`, only {names}.", gate.escape_debug()));
     }
     let mut decision = match dossier::overriding(known, of, (state, gate), Some(id)) {
         Ok((_, mut wrong)) if !findings.is_empty() || !wrong.is_empty() => {

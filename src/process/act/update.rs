@@ -29,7 +29,7 @@ pub(in crate::process) fn number(
     };
     let mut findings: Vec<Finding> = rights::UPDATES.lacking(caller, []).into_iter().collect();
     if rollouts.is_empty() {
-        findings.push(Finding::new(Verdict::Reject, "no_rollouts", "An update releases at least one rollout."));
+        findings.push(Finding::new(Verdict::Reject, "no_rollouts", "An update must release at least one rollout."));
     }
     let strange = rollouts.iter().filter(|rollout| known.world.rollouts.get(rollout).is_none());
     findings.extend(

@@ -85,7 +85,7 @@ impl fmt::Display for Described {
         write!(f, "described {}", self.rollout)?;
         let said = self.attributes.said();
         if said.is_empty() {
-            return f.write_str("; nothing is said of it any more");
+            return f.write_str("; its description is now empty");
         }
         said.iter().try_for_each(|(name, value)| write!(f, "; {name}: {value}"))
     }

@@ -290,7 +290,7 @@ impl fmt::Display for Stalled {
 
 impl fmt::Display for Resumed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} goes on", self.rollout)
+        write!(f, "took {} off hold", self.rollout)
     }
 }
 
@@ -302,19 +302,19 @@ impl fmt::Display for Scheduled {
 
 impl fmt::Display for Unscheduled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took back the date of {}", self.rollout)
+        write!(f, "cancelled the date of {}", self.rollout)
     }
 }
 
 impl fmt::Display for Approved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "approved {} of {}, for {}", self.state, self.rollout, self.role)
+        write!(f, "approved the step of {} to {}, for {}", self.rollout, self.state, self.role)
     }
 }
 
 impl fmt::Display for Disapproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took back the approval of {} of {}", self.state, self.rollout)
+        write!(f, "withdrew the approval of the step of {} to {}", self.rollout, self.state)
     }
 }
 
@@ -327,7 +327,7 @@ impl fmt::Display for Extended {
 
 impl fmt::Display for Overridden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)?;
+        write!(f, "overrode {} for the step of {} to {}", self.gate, self.rollout, self.state)?;
         match &self.change {
             Some(change) => write!(f, ", for the emergency {change}"),
             None => Ok(()),
@@ -343,14 +343,14 @@ impl fmt::Display for Failed {
 
 impl fmt::Display for Noted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "noted of {}: {}", self.rollout, self.note)
+        write!(f, "noted on {}: {}", self.rollout, self.note)
     }
 }
 
 impl fmt::Display for Linked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.url {
-            Some(url) => write!(f, "{} of {}: {url}", self.what, self.rollout),
+            Some(url) => write!(f, "linked the {} of {}: {url}", self.what, self.rollout),
             None => write!(f, "removed the link to the {} of {}", self.what, self.rollout),
         }
     }
@@ -364,6 +364,6 @@ impl fmt::Display for Ticked {
 
 impl fmt::Display for Unticked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took back {} of {}", self.check, self.rollout)
+        write!(f, "unticked {} of {}", self.check, self.rollout)
     }
 }

@@ -207,7 +207,7 @@ impl fmt::Display for ProblemOpened {
 
 impl fmt::Display for ProblemRecurred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "incident {} is one more of problem {}", self.incident, self.problem)
+        write!(f, "incident {} belongs to problem {}", self.incident, self.problem)
     }
 }
 

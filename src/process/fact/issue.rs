@@ -14,7 +14,7 @@ use crate::domain::request::Priority;
 pub struct IssueNoted {
     /// The rollout.
     pub rollout: RolloutId,
-    /// Its address or number in the tracker where it is followed.
+    /// Its address or number in its tracker.
     pub issue: String,
     /// One line for people.
     pub title: String,
@@ -82,7 +82,7 @@ impl Kind for IssueRanked {
 
 impl fmt::Display for IssueRanked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the issue {} of {} has the priority {}", self.issue, self.rollout, self.priority)
+        write!(f, "set the priority of the issue {} of {} to {}", self.issue, self.rollout, self.priority)
     }
 }
 

@@ -1344,7 +1344,7 @@ mod tests {
         let sample = include_str!("../../../fixtures/logbook/v4.jsonl");
         let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
         assert_eq!(facts, of_format_4());
-        assert_eq!(facts[0].to_string(), "refused 2 files of d at once: not_rpm begins with `junk`: a.rpm, b.rpm");
+        assert_eq!(facts[0].to_string(), "refused 2 files of d at once (not_rpm): begins with `junk`: a.rpm, b.rpm");
     }
 
     #[test]
@@ -1550,7 +1550,7 @@ mod tests {
             [
                 "rolloutd 0.1.0 started",
                 "accepted bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
-                "refused bad.rpm of umd/3/sl6/x86_64: unsigned no signature",
+                "refused bad.rpm of umd/3/sl6/x86_64 (unsigned): no signature",
                 "created rollout rt-1 in Unverified; umd/3/sl6/x86_64: bdii-1:5.2.22-1.el6.noarch",
                 "rt requested that rt-1 move to InVerification",
                 "did not move rt-1 to Production: No. (no_arrow)",

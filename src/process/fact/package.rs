@@ -270,7 +270,7 @@ impl fmt::Display for Accepted {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused {} of {}: {} {}", self.upload.escape_debug(), self.dist, self.code, self.detail)
+        write!(f, "refused {} of {} ({}): {}", self.upload.escape_debug(), self.dist, self.code, self.detail)
     }
 }
 
@@ -280,7 +280,7 @@ impl fmt::Display for RefusedTogether {
         let shown = shown.collect::<Vec<_>>().join(", ");
         let more = self.count().saturating_sub(3);
         let all = count(self.count(), "file");
-        write!(f, "refused {all} of {} at once: {} {}: ", self.dist, self.code, self.detail)?;
+        write!(f, "refused {all} of {} at once ({}): {}: ", self.dist, self.code, self.detail)?;
         if more == 0 { write!(f, "{shown}") } else { write!(f, "{shown} and {more} more") }
     }
 }

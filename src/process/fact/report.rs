@@ -104,7 +104,7 @@ impl fmt::Display for Reported {
 impl fmt::Display for ReportPublished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rollout, team, published } = self;
-        let what = if *published { "published" } else { "took back that everybody may read" };
+        let what = if *published { "published" } else { "unpublished" };
         write!(f, "{what} the report of {team} on {rollout}")
     }
 }

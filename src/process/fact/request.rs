@@ -169,7 +169,7 @@ impl fmt::Display for ChangeApproved {
 
 impl fmt::Display for ChangeDisapproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took back the approval of the change {}", self.change)
+        write!(f, "withdrew the approval of the change {}", self.change)
     }
 }
 
@@ -187,6 +187,6 @@ impl fmt::Display for ChangeTied {
 
 impl fmt::Display for ChangeUntied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not carry out the change {} any more", self.rollout, self.change)
+        write!(f, "{} no longer carries out the change {}", self.rollout, self.change)
     }
 }

@@ -35,7 +35,7 @@ pub struct ReviewAnswered {
     pub documented: bool,
     /// Whether it works as expected.
     pub works: bool,
-    /// What else there is to say; what was missing, if something was.
+    /// Anything else, such as what was missing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }

@@ -160,7 +160,7 @@ impl fmt::Display for TaskCreated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, kind, bundle, team, quarantine, services } = self;
         let quarantine = quantity::show_duration(std::time::Duration::from_secs(*quarantine));
-        write!(f, "created task {task}: {team} is to {kind} the bundle {bundle}, with {quarantine} of quarantine")?;
+        write!(f, "created task {task}: {team} is to {kind} the bundle {bundle}, with a quarantine of {quarantine}")?;
         if services.is_empty() {
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl fmt::Display for TaskBegun {
 impl fmt::Display for TaskExtended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = quantity::show_duration(std::time::Duration::from_secs(self.by));
-        write!(f, "made the quarantine of task {} of {} longer by {by}", self.task, self.team)
+        write!(f, "extended the quarantine of task {} of {} by {by}", self.task, self.team)
     }
 }
 

@@ -103,7 +103,7 @@ impl fmt::Display for TaskReported {
 impl fmt::Display for TaskReportPublished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, bundle, team, published } = self;
-        let what = if *published { "published" } else { "took back that everybody may read" };
+        let what = if *published { "published" } else { "unpublished" };
         write!(f, "{what} the report of {team} on task {task} of {bundle}")
     }
 }

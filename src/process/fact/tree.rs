@@ -61,7 +61,7 @@ pub struct Restored {
     pub dist: DistPath,
     /// The tree.
     pub tree: TreeName,
-    /// The revision at which it listed what it is to list again.
+    /// The revision whose packages the tree is to list again.
     pub to: u64,
     /// The number of the entry that published that revision; 0 where packages are only taken out.
     pub published: u64,

@@ -46,13 +46,14 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
             pass(format!("The board was told of the release {id} on {on}, {said} before."))
         }
         Some((until, id, on)) => {
-            let sentence = format!("The board was told of the release {id} on {on}, and has {said} until {until:.0}.");
+            let sentence =
+                format!("The board was told of the release {id} on {on}; its notice of {said} ends at {until:.0}.");
             let opens = Some(NotBefore::Wall(now.when_shown(until)));
             vec![Finding { not_before: opens, ..Finding::new(Verdict::Wait, "board_told", sentence) }]
         }
         None => {
             let (code, sentence) = match releases.first() {
-                Some((id, _)) => ("board_not_told", format!("The board was not told of the release {id} yet.")),
+                Some((id, _)) => ("board_not_told", format!("The board has not been told of the release {id} yet.")),
                 None => ("no_release", format!("{rollout} is planned for no release.")),
             };
             vec![Finding::new(Verdict::Wait, code, sentence)]

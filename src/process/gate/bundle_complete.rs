@@ -46,11 +46,11 @@ fn of_bundle(case: &Case<'_>, transition: &Transition, id: &BundleId, bundle: &B
     let mut findings = Vec::new();
     if !missing.is_empty() {
         let missing = told(missing.into_iter());
-        findings.push(incomplete(format!("Listed in the release notes and not in {}: {missing}.", rollout.state)));
+        findings.push(incomplete(format!("Listed in the release notes but not in {}: {missing}.", rollout.state)));
     }
     if !more.is_empty() {
         let more = told(more.into_iter());
-        findings.push(incomplete(format!("In {} and not listed in the release notes: {more}.", rollout.state)));
+        findings.push(incomplete(format!("In {} but not listed in the release notes: {more}.", rollout.state)));
     }
     if findings.is_empty() {
         return vec![Finding::new(Verdict::Pass, "bundle_complete", format!("The bundle {id} is complete."))];

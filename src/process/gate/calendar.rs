@@ -45,7 +45,7 @@ fn closed(case: &Case<'_>, part: &Part, rules: &DistRules) -> Option<Finding> {
         _ => format!(" of {}", part.dist),
     };
     let Some(until) = until else {
-        let sentence = format!("The calendar{whose} is closed and opens at no time within two years: {reason}.");
+        let sentence = format!("The calendar{whose} is closed and does not open within two years: {reason}.");
         return Some(Finding::new(Verdict::NeedsAdmin, "calendar_never_opens", sentence));
     };
     let sentence = format!("The calendar{whose} is closed until {}: {reason}.", calendar.shown(until));

@@ -31,8 +31,8 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let missing = terms.checks(WHAT.name).filter(|check| !ticks.is_some_and(|ticks| ticks.contains_key(*check)));
     let missing: Vec<&str> = missing.map(CheckName::as_str).collect();
     if missing.is_empty() {
-        return vec![Finding::new(Verdict::Pass, "checked", "Everything that somebody has to look at is ticked.")];
+        return vec![Finding::new(Verdict::Pass, "checked", "All checks are ticked.")];
     }
-    let sentence = format!("Nobody has ticked: {}.", missing.join(", "));
+    let sentence = format!("Not ticked yet: {}.", missing.join(", "));
     vec![Finding::new(Verdict::Wait, "not_checked", sentence)]
 }

@@ -85,11 +85,11 @@ fn usual_words(case: &Case<'_>, exposure: &Exposure, span: Duration) -> String {
     let ends = exposure.ends(case.known.now, span);
     let said = quantity::show_duration(span);
     if ends.elapsed <= case.known.now.elapsed {
-        format!("; the usual {said} are over")
+        format!("; the usual {said} have passed")
     } else if case.world.is_paused(&case.rollout.id) {
-        format!("; {said} are usual")
+        format!("; usually {said}")
     } else {
-        format!("; {said} are usual, until {:.0}", ends.wall)
+        format!("; usually {said}, until {:.0}", ends.wall)
     }
 }
 
@@ -119,7 +119,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
         let left = quantity::about_duration(left);
         let sentence = format!(
-            "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {what} goes on{usual}."
+            "The packages have to be in {from} for {span_said}{more}; {left} remain once {what} goes on{usual}."
         );
         return vec![Finding::new(Verdict::Wait, "exposure", sentence)];
     }

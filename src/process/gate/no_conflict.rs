@@ -37,7 +37,7 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     for part in &case.rollout.parts {
         for nevra in &part.packages {
             findings.extend(others(part, nevra.name()).into_iter().map(|(rollout, id)| {
-                let sentence = format!("The bundle {id} has {}, too: in {}.", nevra.name(), rollout.id);
+                let sentence = format!("The bundle {id} also has {}: in {}.", nevra.name(), rollout.id);
                 Finding::new(Verdict::NeedsAdmin, "repository_conflict", sentence)
             }));
         }
@@ -70,5 +70,5 @@ fn in_use(case: &Case<'_>, terms: &Terms) -> Option<String> {
     }
     let words: Vec<String> =
         others.iter().map(|(id, rollouts)| format!("{id} with {}", told(rollouts.iter().copied()))).collect();
-    (!words.is_empty()).then(|| format!("{tree} is used by other bundles, too: {}", words.join("; ")))
+    (!words.is_empty()).then(|| format!("{tree} is also used by other bundles: {}", words.join("; ")))
 }

@@ -41,10 +41,10 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
             [] => "no other team has accepted".to_owned(),
             teams => format!("not reported: {}", teams.join(", ")),
         };
-        let sentence = format!("{good} of {} came; {waiting}.", count(wanted, "report"));
+        let sentence = format!("{good} of {} received; {waiting}.", count(wanted, "report"));
         findings.push(Finding::new(Verdict::Wait, "reported", sentence));
     } else {
-        let sentence = format!("{} came.", count(good, "report"));
+        let sentence = format!("{} received.", count(good, "report"));
         findings.push(Finding::new(Verdict::Pass, "reported", sentence));
     }
     if terms.flag(ISSUES.name) {

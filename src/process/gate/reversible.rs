@@ -20,14 +20,14 @@ fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
     let pass = |sentence| vec![Finding::new(Verdict::Pass, "reversible", sentence)];
     let (known, low) = ([("impact", said.impact), ("risk", said.risk)], Some(Level::Low));
     if said.reversal.is_some() {
-        return pass("It is said how to reverse it.");
+        return pass("The steps to reverse it are given.");
     }
     if known.iter().any(|(_, level)| *level == low) {
-        return pass("Its impact or its risk is low, so that it needs no steps to reverse it.");
+        return pass("Its impact or its risk is low, so it needs no steps to reverse it.");
     }
     let unknown: Vec<&str> = known.iter().filter(|(_, level)| level.is_none()).map(|(name, _)| *name).collect();
     if unknown.is_empty() {
-        let sentence = "Its impact and its risk are high, and nobody has said how to reverse it.";
+        let sentence = "Its impact and its risk are high, but nobody has said how to reverse it.";
         return vec![Finding::new(Verdict::Wait, "not_reversible", sentence)];
     }
     let sentence = format!("Nobody has said what its {} is.", unknown.join(" or its "));

@@ -13,7 +13,7 @@ pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, may_be_ov
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let roles: Vec<&str> = transition.who.iter().map(Role::as_str).collect();
     if case.caller.may_for(&transition.who, case.rollout) {
-        return vec![Finding::new(Verdict::Pass, "role", "Whoever asks may take this step.")];
+        return vec![Finding::new(Verdict::Pass, "role", "The caller may take this step.")];
     }
     let sentence = format!("Only {} may take this step.", roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]

@@ -44,13 +44,12 @@ pub fn settled(known: Known<'_>, rollout: &Rollout, span: Duration) -> Finding {
             format!("Its state and its bundle have not changed for {said}."),
         );
     }
-    let what = format!(
-        "Its state and its bundle have to stay as they are for {said}, so that trackers and their copies follow"
-    );
+    let what =
+        format!("Its state and its bundle must not change for {said}, so that trackers and their copies catch up");
     if let Some(holds) = world.stands_still(&rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
         let left = quantity::about_duration(left);
-        return Finding::new(Verdict::Wait, "settling", format!("{what}; {left} of it are left when {holds} goes on."));
+        return Finding::new(Verdict::Wait, "settling", format!("{what}; {left} remain once {holds} goes on."));
     }
     let sentence = format!("{what}: until {:.0}.", ends.wall);
     Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "settling", sentence) }

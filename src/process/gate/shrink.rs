@@ -35,8 +35,8 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let (lists, rollout) = (case.world.trees.listing(&id).len(), &case.rollout.id);
         let to = quoted(transition.to.as_str());
         let sentence = format!(
-            "{leaves} of {lists} packages would leave {id}. If that is meant: `rolloutctl override {rollout} {to} {NAME} \
-             --reason WHY`."
+            "{leaves} of {lists} packages would leave {id}. If that is intended: `rolloutctl override {rollout} {to} \
+             {NAME} --reason WHY`."
         );
         Finding::new(Verdict::Reject, "shrinks", sentence)
     };
@@ -80,8 +80,8 @@ pub fn together(cases: &[Case<'_>]) -> Vec<Finding> {
     let finding = |(id, (leaves, most)): (TreeId, (usize, usize))| {
         let lists = world.trees.listing(&id).len();
         let sentence = format!(
-            "Together these steps would take {leaves} of {lists} packages out of {id}. If that is meant, override `{NAME}` for \
-             each of the rollouts."
+            "Together these steps would take {leaves} of {lists} packages out of {id}. If that is intended, override \
+             `{NAME}` for each of the rollouts."
         );
         shrinks(lists, leaves, most).then(|| Finding::new(Verdict::Reject, "shrinks", sentence))
     };

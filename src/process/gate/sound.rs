@@ -22,7 +22,7 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let waits = restored.map(|(id, (number, restore))| {
         let owner = &restore.owner;
         let sentence = format!(
-            "Nothing else is moved into {id} or out of it before {owner} (logbook entry {number}) is carried out."
+            "Nothing else is moved into {id} or out of it until {owner} (logbook entry {number}) is carried out."
         );
         Finding::new(Verdict::Wait, "restore_open", sentence)
     });

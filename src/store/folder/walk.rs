@@ -177,7 +177,7 @@ impl Walk {
         let Ok(real) = target.strip_prefix(dir) else { return leave("it leads out of the directory") };
         let hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
         if real.starts_with(REPODATA) || real.iter().any(hidden) {
-            return leave("it leads to what is no part of the repository");
+            return leave("it leads to something that is not part of the repository");
         }
         let came_through: Vec<PathBuf> = link.came_through.iter().cloned().chain([this.real().to_owned()]).collect();
         let there = Todo { shown: link.shown, real: Some(real.to_owned()), came_through };
@@ -186,7 +186,7 @@ impl Walk {
             return None;
         }
         if there.came_through.iter().any(|from| from.starts_with(real)) {
-            return leave("it would lead round in a circle");
+            return leave("it would lead in a circle");
         }
         Some(there)
     }

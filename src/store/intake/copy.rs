@@ -78,7 +78,10 @@ pub(super) fn copy(
         return refused(Code::NotRegular, format!("{} names lead to it", meta.nlink()));
     }
     if meta.size() > gate.limits.max_package {
-        return refused(Code::TooLarge, format!("{} bytes, allowed are {}", meta.size(), gate.limits.max_package));
+        return refused(
+            Code::TooLarge,
+            format!("{} bytes; at most {} are allowed", meta.size(), gate.limits.max_package),
+        );
     }
     if Stamp::of(&meta) != stamp {
         return Ok(Copied::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
@@ -199,7 +202,7 @@ pub fn read_again(gate: &Gate, path: &Path, nevra: &Nevra, entry: &Entry) -> Res
     let file = tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))?;
     let meta = file.metadata().at("look at", path)?;
     if !meta.is_file() {
-        return Err(unfit("it is no regular file".to_owned()));
+        return Err(unfit("it is not a regular file".to_owned()));
     }
     let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
     // The file stays where it lies, even if a package of these bytes would be named otherwise today.
@@ -209,7 +212,7 @@ pub fn read_again(gate: &Gate, path: &Path, nevra: &Nevra, entry: &Entry) -> Res
             let Known { sha256, pkgid, size, xml, .. } = *known;
             Ok(Chunk { sha256, place, pkgid, size, file_time, xml })
         }
-        Answer::Good(known) => Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", known.sha256))),
+        Answer::Good(known) => Err(unfit(format!("its SHA-256 is {}, but {expected} was accepted", known.sha256))),
         Answer::Refused(refusal, _) => Err(unfit(refusal.to_string())),
         Answer::SoFar => Err(unfit(not_an_answer().to_string())),
     }

@@ -195,7 +195,7 @@ impl Search<'_> {
                     // A directory below one of ours is somebody's upload, and its changes show only in itself.
                     dirs.remove(&relative);
                     if name.as_bytes().to_ascii_lowercase().ends_with(b".rpm") {
-                        waiting.add(&path, Kind::Folder, "it is a directory and no package", changed);
+                        waiting.add(&path, Kind::Folder, "it is a directory, not a package", changed);
                     }
                     if depth < DEPTH_MAX {
                         let bytes = path.as_os_str().len() + DIRECTORY_BYTES;
@@ -213,7 +213,7 @@ impl Search<'_> {
                     waiting.add(
                         &path,
                         Kind::Suffix,
-                        "only files whose names end in .rpm, in small letters, are looked at",
+                        "only files whose names end in .rpm, in lower case, are examined",
                         changed,
                     );
                 }
@@ -255,7 +255,7 @@ impl Strays {
             return self.patience.saturating_sub(waited);
         }
         let why = format!(
-            "its name begins with a dot, as that of a {} on its way, so {} is not looked at; it has not changed for {}",
+            "its name begins with a dot, like that of a {} in transfer, so {} is not examined; it has not changed for {}",
             if is_dir { "directory of files" } else { "file" },
             if is_dir { "what lies in it" } else { "it" },
             quantity::show_duration(self.patience),

@@ -265,7 +265,7 @@ impl Uploads {
             let (kind, why) = match &sighting.outcome {
                 None => (Kind::New, "it is new, or was changed just now"),
                 Some(Outcome::Incomplete) => {
-                    (Kind::Incomplete, "it is not whole yet: there is less of it, or something else, than it says")
+                    (Kind::Incomplete, "it is not complete yet: it has fewer or other bytes than it says")
                 }
                 Some(Outcome::Stuck(why, ..)) => {
                     if gate.is_home() {
@@ -429,7 +429,7 @@ impl Uploads {
                 return Ok(None);
             }
             if is_silent(file.stamp.dev) {
-                let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system gives no answer");
+                let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system does not respond");
                 return Ok(Some(Err(DiskError::new(READ_UPLOAD, &gate.dir.join(&file.relative), why).into())));
             }
             // A disk that is full for one file is full for all.

@@ -70,7 +70,7 @@ pub async fn assign(
     record(&context, caller, Ask::Assign { rollout, teams, beta, reason }).await
 }
 
-/// Asks a team no longer; what it has reported stays.
+/// Takes a team's assignment back; what it has reported stays.
 #[utoipa::path(delete, path = "/api/v1/rollouts/{id}/teams/{team}", tag = "teams", request_body = UnassignBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout"), ("team" = String, Path, description = "The team")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -91,7 +91,7 @@ pub(super) fn since(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     let ago = || now.checked_sub(quantity::duration(text).ok()?).ok();
     text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| {
         let text = text.escape_debug();
-        Problem::bad_request(format!("`{text}` is no time, such as 2026-11-20T12:00:00Z, 2026-11-20 or 7d"))
+        Problem::bad_request(format!("`{text}` is not a time such as 2026-11-20T12:00:00Z, 2026-11-20 or 7d"))
     })
 }
 

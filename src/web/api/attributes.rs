@@ -33,7 +33,7 @@ pub struct AboutBody {
     /// The node types that it concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_types: Vec<String>,
-    /// How bad is what it mends: none, low, normal, high or immediate.
+    /// How bad is what it fixes: none, low, normal, high or immediate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
     /// How urgent it is: none, low, normal, high or immediate.
@@ -99,7 +99,7 @@ pub struct DescribeBody {
     /// All node types that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_types: Option<Vec<String>>,
-    /// How bad is what it mends: none, low, normal, high or immediate, or its number from 0 to 4.
+    /// How bad is what it fixes: none, low, normal, high or immediate, or its number from 0 to 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
     /// How urgent it is: none, low, normal, high or immediate, or its number from 0 to 4.

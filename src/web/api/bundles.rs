@@ -121,7 +121,7 @@ pub struct ApproveBundleBody {
     /// Only these rollouts; all if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// For which role; the first that is asked for and that you have, if it is left out.
+    /// For which role; by default, the first required role that you have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Why; recorded in the logbook.
@@ -369,7 +369,7 @@ pub async fn open_bundle(
     record(&context, caller, Ask::OpenBundle(opened)).await
 }
 
-/// Adds rollouts to a bundle, for which nothing has moved yet.
+/// Adds rollouts to a bundle; nothing may have moved for them yet.
 #[utoipa::path(post, path = "/api/v1/bundles/{id}/rollouts", tag = "bundles", request_body = RolloutsBody, security(("token" = [])),
     params(("id" = String, Path, description = "The bundle")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -411,7 +411,7 @@ pub async fn leave_bundle(
     record(&context, caller, Ask::LeaveBundle { bundle, rollout, reason: asked.reason }).await
 }
 
-/// Says what the release notes of a bundle list: its members, if no rollouts are named.
+/// Sets what the release notes of a bundle list: by default, its members.
 #[utoipa::path(put, path = "/api/v1/bundles/{id}/notes", tag = "bundles", request_body = RolloutsBody, security(("token" = [])),
     params(("id" = String, Path, description = "The bundle")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -108,7 +108,7 @@ pub struct RecordChangeBody {
     /// none, low, normal, high or immediate, or RT's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<String>,
-    /// normal, standard or emergency; standard if a rule says so, and else normal, if it is left out.
+    /// normal, standard or emergency; by default, standard if a rule says so, else normal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 }
@@ -131,7 +131,7 @@ pub struct AssessBody {
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveChangeBody {
-    /// For which group; the first that approves and that you belong to, if it is left out.
+    /// For which group; by default, the first that approves and that you belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Why; recorded in the logbook.
@@ -261,7 +261,7 @@ pub async fn record_change(
     record(&context, caller, Ask::RecordChange(wanted)).await
 }
 
-/// Says what work a change is, and how urgent it is. Approvals of an earlier assessment count no longer.
+/// Assesses a change: what work it is, and how urgent. Approvals of an earlier assessment no longer count.
 #[utoipa::path(put, path = "/api/v1/changes/{id}/assessment", tag = "changes", request_body = AssessBody, security(("token" = [])),
     params(("id" = String, Path, description = "The change")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -347,7 +347,7 @@ pub async fn put_change(
     record(&context, caller, Ask::PutChange { change, status, reason }).await
 }
 
-/// Says that rollouts carry a change out.
+/// Records that rollouts carry out a change.
 #[utoipa::path(post, path = "/api/v1/changes/{id}/rollouts", tag = "changes", request_body = TieBody, security(("token" = [])),
     params(("id" = String, Path, description = "The change")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

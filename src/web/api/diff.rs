@@ -109,8 +109,9 @@ pub async fn diff(State(context): State<Context>, Query(query): Query<DiffQuery>
 
 /// The place after `NAME.ARCH`.
 fn place(text: &str) -> Result<(String, String), Problem> {
-    let bad =
-        || Problem::bad_request(format!("`{}` is no place in the list; take it from `next`", text.escape_debug()));
+    let bad = || {
+        Problem::bad_request(format!("`{}` is not a position in the list; take it from `next`", text.escape_debug()))
+    };
     let (name, arch) = text.rsplit_once('.').ok_or_else(bad)?;
     Ok((name.to_owned(), arch.to_owned()))
 }

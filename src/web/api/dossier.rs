@@ -287,7 +287,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
 pub struct ApproveBody {
     /// The state, in any spelling.
     pub state: String,
-    /// For which role; the first that is asked for and that you have, if it is left out.
+    /// For which role; by default, the first required role that you have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Why; recorded in the logbook.
@@ -429,7 +429,7 @@ pub async fn extend(
     record(&context, caller, Ask::Extend { rollout, by, reason }).await
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state.
+/// Overrides a gate for a rollout's next step to a state.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/overrides", tag = "approvals", request_body = OverrideBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -155,7 +155,7 @@ pub struct ChangeProblemBody {
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseBody {
-    /// What has solved it; recorded in the logbook.
+    /// What solved it; recorded in the logbook.
     pub reason: String,
 }
 
@@ -366,7 +366,7 @@ pub async fn change_incident(
     line("reason", &reason)?;
     let (incident, priority) = (number("incident", &incident)?, priority.as_deref().map(parsed).transpose()?);
     if unit.is_none() && priority.is_none() && ticket.is_none() {
-        return Err(Problem::bad_request("nothing is said of it: name a support unit, a priority or a ticket"));
+        return Err(Problem::bad_request("nothing to change: name a support unit, a priority or a ticket"));
     }
     let changed = IncidentChanged { incident, unit, priority, ticket };
     record(&context, caller, Ask::ChangeIncident { changed, reason }).await
@@ -410,7 +410,7 @@ pub async fn change_problem(
     lines(&[("ticket", &ticket), ("cause", &cause), ("workaround", &workaround)])?;
     line("reason", &reason)?;
     if ticket.is_none() && cause.is_none() && workaround.is_none() {
-        return Err(Problem::bad_request("nothing is said of it: name a ticket, a cause or a workaround"));
+        return Err(Problem::bad_request("nothing to change: name a ticket, a cause or a workaround"));
     }
     let changed = ProblemChanged { problem: number("problem", &problem)?, ticket, cause, workaround };
     record(&context, caller, Ask::ChangeProblem { changed, reason }).await

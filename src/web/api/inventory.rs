@@ -90,14 +90,14 @@ impl PackagesQuery {
             Some(tree) if tree.contains('/') => {
                 let id: TreeId = parsed(tree)?;
                 if dist.as_ref().is_some_and(|dist| *dist != id.dist) {
-                    return Err(Problem::bad_request(format!("{tree} is no tree of {}", id.dist)));
+                    return Err(Problem::bad_request(format!("{tree} is not a tree of {}", id.dist)));
                 }
                 dist = Some(id.dist);
                 Some(id.tree)
             }
             other => other.map(parsed).transpose()?,
         };
-        let no_pattern = |error| Problem::bad_request(format!("`like` is no pattern: {error}"));
+        let no_pattern = |error| Problem::bad_request(format!("`like` is not a valid pattern: {error}"));
         let like = self.like.as_deref().map(Pattern::new).transpose().map_err(no_pattern)?;
         let after = self.after.as_deref().map(|after| {
             let (dist, nevra) = after.rsplit_once('/').unwrap_or(("", after));

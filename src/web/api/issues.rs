@@ -17,7 +17,7 @@ use crate::web::problem::Problem;
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueBody {
-    /// Its address or number in the tracker where it is followed.
+    /// Its address or number in its tracker.
     pub issue: String,
     /// One line for people.
     pub title: String,
@@ -59,7 +59,7 @@ pub struct RankIssueBody {
     pub reason: String,
 }
 
-/// Notes an issue, or what has changed about it; a closed one is open again.
+/// Records an issue, or what has changed about it; reopens a closed one.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/issues", tag = "issues", request_body = IssueBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -151,7 +151,7 @@ impl LogQuery {
         {
             let words = Fact::KINDS.iter().flat_map(|known| [*known, known.split('.').next().unwrap_or_default()]);
             let near = did_you_mean(kind, words)
-                .unwrap_or_else(|| "kinds are such as `rollout.moved` and `package`".to_owned());
+                .unwrap_or_else(|| "a kind looks like `rollout.moved` or `package`".to_owned());
             return Err(Problem::bad_request(format!(
                 "there are no entries of the kind `{}`: {near}",
                 kind.escape_debug()
@@ -189,7 +189,7 @@ impl LogQuery {
             [] => return Ok(About::Anything),
             [one] => one,
             _ => {
-                let one = "name a rollout, a bundle, a team, a change, a tree or a package, and not several";
+                let one = "name only one of a rollout, a bundle, a team, a change, a tree and a package";
                 return Err(Problem::bad_request(one));
             }
         };
@@ -248,7 +248,7 @@ pub async fn log(
     drop(view);
     if let Some(sieve) = sieve {
         if query.from.is_some() || matches!(about, About::One(..)) {
-            let why = "choose entries by what they are about, or by `who`, `kind` and `since`, and not by both";
+            let why = "choose entries by what they are about, or by `who`, `kind` and `since`, but not by both";
             return Err(Problem::bad_request(why));
         }
         let limit = limit.max(1);

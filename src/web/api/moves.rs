@@ -81,7 +81,7 @@ pub async fn move_rollout(
     moved(context.engine.ask(caller, ask).await?)
 }
 
-/// Gives up a move or a withdrawal that was decided and cannot be carried out: the rollout returns to its previous
+/// Gives up a move or withdrawal that was decided but cannot be carried out: the rollout returns to its previous
 /// state.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/give-up", tag = "rollouts", request_body = GiveUpBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),

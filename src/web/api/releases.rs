@@ -106,10 +106,10 @@ pub struct PlanReleaseBody {
     pub title: String,
     /// The day, such as 2027-02-01.
     pub on: String,
-    /// How long after it the next one is usually planned, such as 30d.
+    /// The usual time until the next release, such as 30d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
-    /// Why; needed when another day is planned than before.
+    /// Why; needed if the day changes.
     #[serde(default)]
     pub reason: String,
 }
@@ -283,7 +283,7 @@ fn candidate(view: &View, id: &RolloutId) -> Option<CandidateBody> {
 }
 
 fn day(text: &str) -> Result<Date, Problem> {
-    text.parse().map_err(|_| Problem::bad_request(format!("`{}` is no day such as 2027-02-01", text.escape_debug())))
+    text.parse().map_err(|_| Problem::bad_request(format!("`{}` is not a day such as 2027-02-01", text.escape_debug())))
 }
 
 /// Plans a release, or plans it anew.
@@ -310,7 +310,7 @@ pub async fn plan_release(
     record(&context, caller, Ask::PlanRelease { planned, reason }).await
 }
 
-/// Says what a release is about. If something is new in it, the board has to be told again.
+/// Sets the scope of a release. If something new is added, the board has to be told again.
 #[utoipa::path(put, path = "/api/v1/releases/{id}/scope", tag = "releases", request_body = ScopeBody, security(("token" = [])),
     params(("id" = String, Path, description = "The release")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -375,7 +375,7 @@ pub async fn told_of_emergency(
     record(&context, caller, Ask::TellOfEmergency { change, on, reason }).await
 }
 
-/// Cancels a release; its rollouts go their way without it.
+/// Cancels a release; its rollouts go on without it.
 #[utoipa::path(delete, path = "/api/v1/releases/{id}", tag = "releases", request_body = CancelReleaseBody, security(("token" = [])),
     params(("id" = String, Path, description = "The release")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

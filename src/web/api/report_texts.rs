@@ -189,7 +189,7 @@ fn report_name(rollout: &Rollout, team: &TeamName) -> String {
 pub(super) fn incomplete(reports: &ReportsBody) -> Option<String> {
     let missing = [
         ("no team has reported", reports.reports.is_empty(), &vec![]),
-        ("accepted and not reported", !reports.waiting.is_empty(), &reports.waiting),
+        ("accepted but not reported", !reports.waiting.is_empty(), &reports.waiting),
         ("reported without a file", !reports.without_file.is_empty(), &reports.without_file),
     ];
     let said = missing.into_iter().filter(|(_, is_so, _)| *is_so).map(|(what, _, teams)| match teams.as_slice() {

@@ -147,7 +147,7 @@ pub(super) fn would_be_recorded(context: &Context, caller: &Caller, ask: &Ask) -
     let would = decide(view.known(), &Input::Asked(caller.clone(), ask.clone()));
     match would.answer {
         Some(Answer::Recorded { .. }) => Ok(()),
-        other => Err(other.map_or_else(|| Problem::bad_request("nothing would come of it"), problem)),
+        other => Err(other.map_or_else(|| Problem::bad_request("nothing would be recorded"), problem)),
     }
 }
 
@@ -157,8 +157,9 @@ pub(super) fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Ve
         let why = format!("a report has at most {} bytes", reports::FILE_MAX);
         Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
-    let bytes =
-        STANDARD.decode(content).map_err(|error| Problem::bad_request(format!("the file is no base64: {error}")))?;
+    let bytes = STANDARD
+        .decode(content)
+        .map_err(|error| Problem::bad_request(format!("the file is not valid base64: {error}")))?;
     let size = bytes.len() as u64;
     if size > reports::FILE_MAX {
         return Err(too_large());

@@ -39,7 +39,7 @@ pub struct RestoreBody {
     /// Its distribution; may be left out if only one has such a tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// The revision at which it listed what it is to list again.
+    /// The revision whose packages the tree is to list again.
     pub revision: u64,
     /// Whether packages that were rejected come back, too.
     #[serde(default)]
@@ -323,7 +323,7 @@ fn never(id: &TreeId, revision: u64, unknown: Unknown) -> Problem {
             Finding::new(Verdict::Reject, "unknown_revision", sentence)
         }
         Unknown::Unclear => {
-            let sentence = format!("The logbook of then does not say what {id} listed at revision {revision}.");
+            let sentence = format!("The logbook does not say what {id} listed at revision {revision}.");
             Finding::new(Verdict::Reject, "unclear_revision", sentence)
         }
     };

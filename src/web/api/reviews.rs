@@ -68,7 +68,7 @@ pub struct AnswerReviewBody {
     pub documented: bool,
     /// Whether it works as expected.
     pub works: bool,
-    /// What else there is to say; what was missing, if something was.
+    /// Anything else, such as what was missing.
     #[serde(default)]
     pub note: String,
 }

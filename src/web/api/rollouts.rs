@@ -168,11 +168,11 @@ pub struct RolloutsQuery {
     pub component: Option<String>,
     /// Only those that concern this node type.
     pub node_type: Option<String>,
-    /// Only those that are so urgent: none, low, normal, high or immediate, or a number from 0 to 4.
+    /// Only those with this priority: none, low, normal, high or immediate, or a number from 0 to 4.
     pub priority: Option<String>,
-    /// Only those that mend something so bad, in the same words.
+    /// Only those that fix something of this severity, in the same words.
     pub severity: Option<String>,
-    /// Only those that have changed since: a time, a day, or how long ago, such as 7d.
+    /// Only those that have changed since a time or a day, or within a span such as 7d.
     pub since: Option<String>,
     /// Only those after this place; taken from the link to the next page.
     pub after: Option<String>,

@@ -282,7 +282,7 @@ pub async fn create_tasks(
     record(&context, caller, Ask::CreateTasks { bundle, kind, teams, quarantine, services, reason }).await
 }
 
-/// The site was changed: the task is in progress, and its quarantine begins.
+/// Records that the site was changed: the task is in progress, and its quarantine begins.
 #[utoipa::path(post, path = "/api/v1/tasks/{task}/begin", tag = "tasks", request_body = BeginTaskBody, security(("token" = [])),
     params(("task" = String, Path, description = "The task")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -303,7 +303,7 @@ pub async fn begin_task(
     record(&context, caller, Ask::BeginTask { task, outcome, reason: asked.reason }).await
 }
 
-/// Makes the quarantine of a task longer.
+/// Extends the quarantine of a task.
 #[utoipa::path(post, path = "/api/v1/tasks/{task}/extend", tag = "tasks", request_body = ExtendTaskBody, security(("token" = [])),
     params(("task" = String, Path, description = "The task")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -324,7 +324,7 @@ pub async fn extend_task(
     record(&context, caller, Ask::ExtendTask { task, by, reason }).await
 }
 
-/// Gives a roll-out task that was not begun to another team.
+/// Gives a roll-out task that has not begun to another team.
 #[utoipa::path(post, path = "/api/v1/tasks/{task}/reassign", tag = "tasks", request_body = ReassignTaskBody, security(("token" = [])),
     params(("task" = String, Path, description = "The task")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

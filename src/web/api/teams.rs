@@ -92,7 +92,7 @@ fn team_body((name, team): (&TeamName, &Team)) -> TeamBody {
     TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, contacts, observer }
 }
 
-/// Enters a team, or replaces its entry.
+/// Adds a team, or replaces its entry.
 #[utoipa::path(put, path = "/api/v1/teams/{team}", tag = "teams", request_body = RegisterBody, security(("token" = [])),
     params(("team" = String, Path, description = "The team, such as ea-NGI_IT-INFN-T1")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
@@ -121,7 +121,7 @@ pub async fn register(
     record(&context, caller, Ask::Register { team, reason }).await
 }
 
-/// Removes a team; what it has said of rollouts stays and counts no more.
+/// Removes a team; what it said of rollouts stays but no longer counts.
 #[utoipa::path(delete, path = "/api/v1/teams/{team}", tag = "teams", request_body = RemoveTeamBody, security(("token" = [])),
     params(("team" = String, Path, description = "The team")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -174,7 +174,7 @@ fn row_14_a_tree_that_asks_for_more_signers_than_what_it_lists_has() {
     write_ring(&site, [old.public.as_bytes(), new.public.as_bytes()].concat());
     let text = site.configuration();
     site.configure("[distribution.keys]", "min_signers = { production = 2 }\n[distribution.keys]");
-    let words = "lists 1 package by fewer than the 2 signers that it asks for";
+    let words = "lists 1 package signed by fewer than the 2 signers that it requires";
     let (said, code) = site.check();
     assert!(code == Some(0) && said.contains(&format!("warning: {PRODUCTION} {words}")), "{said}");
     reload(&site);
@@ -231,7 +231,7 @@ fn row_15_a_revocation_wherever_it_stands() {
         let at_once = beside.is_some() || text.contains("holds 2 certificates: 1 is trusted, 1 is revoked");
         assert!(at_once && !text.contains("all revoked"), "{what}: {text}");
         let warning =
-            format!("warning: {PRODUCTION} lists 1 package by a key that is revoked (key {})", ours.fingerprint);
+            format!("warning: {PRODUCTION} lists 1 package signed by a revoked key (key {})", ours.fingerprint);
         assert!(text.contains(&warning), "{what}: {text}");
         reload(&site);
         site.wait(what, held);
@@ -401,7 +401,7 @@ fn row_15_what_a_subkey_signed_before_its_revocation_is_held() {
     // Whether it was stolen or only retired: it is known what it signed.
     for reason in [ReasonForRevocation::KeyRetired, ReasonForRevocation::KeyCompromised] {
         write_ring(&site, [ours.clone(), by.public(), revocation_of_subkey(&by, reason)].concat());
-        let words = format!("lists 1 package by a key that is revoked (subkey {subkey} of {cert})");
+        let words = format!("lists 1 package signed by a revoked key (subkey {subkey} of {cert})");
         let (text, code) = site.check();
         assert!(code == Some(0) && text.contains(&words), "{text}");
         reload_and_wait(&mut site);
@@ -551,7 +551,7 @@ fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
     assert!(code == Some(0) && said.contains("no complaints, 4 warnings"), "{said}");
     assert!(
         said.contains(&format!(
-            "warning: {PRODUCTION} is signed, but there is no signing key any more: nothing is published"
+            "warning: {PRODUCTION} is signed, but there is no longer a signing key: nothing is published"
         )),
         "{said}"
     );

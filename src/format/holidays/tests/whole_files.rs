@@ -116,7 +116,7 @@ fn an_event_that_is_not_understood_is_a_complaint_with_its_line() {
     refused(&event(&format!("{CHRISTMAS}\nDTEND:20271227")), &[long]);
     let other = "ch.ics:5:1: RRULE: the rule is about another day than the first, 2026-12-25";
     refused(&event(&format!("{CHRISTMAS}\nRRULE:FREQ=YEARLY;BYMONTH=11")), &[other]);
-    refused(&event(&format!("{CHRISTMAS}\nwhat")), &["ch.ics:5:1: is no line of a calendar; they are `NAME:VALUE`"]);
+    refused(&event(&format!("{CHRISTMAS}\nwhat")), &["ch.ics:5:1: is not a line of a calendar, which is `NAME:VALUE`"]);
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn the_other_events_of_the_file_are_read() {
 
 #[test]
 fn what_is_no_whole_calendar_is_said() {
-    refused("", &["ch.ics:1:1: is no calendar: it has no `BEGIN:VCALENDAR`"]);
-    refused("<html>", &["ch.ics:1:1: is no line of a calendar; they are `NAME:VALUE`"]);
+    refused("", &["ch.ics:1:1: is not a calendar: it has no `BEGIN:VCALENDAR`"]);
+    refused("<html>", &["ch.ics:1:1: is not a line of a calendar, which is `NAME:VALUE`"]);
     refused("BEGIN:VCARD\nEND:VCARD", &["ch.ics:1:1: BEGIN: `VCARD` is outside of a calendar"]);
     refused("DTSTART:20261225", &["ch.ics:1:1: DTSTART: is outside of a calendar"]);
     let cut = "ch.ics:3:1: BEGIN: `VEVENT` has no end; the file may be cut off";
@@ -144,13 +144,13 @@ fn what_is_no_whole_calendar_is_said() {
 
 #[test]
 fn what_is_too_much_is_said() {
-    let large = "ch.ics:1:1: is larger than 1048576 bytes, which no list of holidays is";
+    let large = "ch.ics:1:1: is larger than 1048576 bytes, too large for a list of holidays";
     refused(&"A:b\n".repeat(FILE_MAX / 4 + 1), &[large]);
     let read = said(&"hello\n".repeat(COMPLAINTS_MAX + 3));
     assert_eq!(read.complaints.len(), COMPLAINTS_MAX + 1);
     assert_eq!(read.complaints.last().map(|last| last.what.as_str()), Some("3 more complaints follow"));
     let nested = "BEGIN:VCALENDAR\n".to_owned() + &"BEGIN:X-A\n".repeat(DEPTH_MAX);
-    refused(&nested, &["ch.ics:9:1: BEGIN: there are too many components within one another"]);
+    refused(&nested, &["ch.ics:9:1: BEGIN: components are nested too deeply"]);
     let last = |events: String| {
         said(&format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR")).complaints.pop().map(|last| last.what)
     };

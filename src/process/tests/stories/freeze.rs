@@ -121,7 +121,7 @@ fn what_never_opens_is_for_an_admin_to_change() {
     let mut story = tested("2026-12-22T12:00:00Z", &[always]);
     story.move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!(story.codes(), ["calendar_never_opens"]);
-    let sentence = "The calendar is closed and opens at no time within two years: closed down (Mon-Sun 00:00-24:00).";
+    let sentence = "The calendar is closed and does not open within two years: closed down (Mon-Sun 00:00-24:00).";
     assert_eq!(story.told(), [(Verdict::NeedsAdmin, sentence.to_owned())]);
 }
 

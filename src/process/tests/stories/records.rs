@@ -200,7 +200,7 @@ fn a_halt_stops_what_moves_forward_until_it_ends_and_nothing_else() {
     };
     assert_eq!(story.refuses(&admin, end(None)), "promotions are not halted everywhere: nothing is halted there");
     story.records(&admin, halt(None, "the key may be stolen."));
-    let stopped = "promotions are halted everywhere, not only there: end that halt, by naming no distribution";
+    let stopped = "promotions are halted everywhere, not only there: to end that halt, name no distribution";
     assert!(story.refuses(&admin, end(Some(DIST))).ends_with(stopped));
     assert_eq!(story.stays(&admin, "StageRollOut"), "halted");
     // A tracker's wish waits, and is carried out when the halt ends.
@@ -239,7 +239,7 @@ fn a_rollout_is_edited_and_cancelled_as_long_as_nothing_has_moved() {
         Ask::Edit { rollout: id("r"), changes, reason: String::new() }
     };
     assert_eq!(story.refuses(&eve, edit(&[DPM], &[], None)), "role");
-    assert_eq!(story.refuses(&mary, edit(&[BDII], &[], None)), "r is so already; nothing was changed");
+    assert_eq!(story.refuses(&mary, edit(&[BDII], &[], None)), "r is like that already; nothing was changed");
     assert_eq!(story.refuses(&mary, edit(&[], &[BDII], None)), "no_packages");
     assert_eq!(story.refuses(&mary, edit(&[], &[DPM], None)), "not_in_rollout");
     story.records(&mary, edit(&[DPM], &[BDII], Some("dpm")));
@@ -430,7 +430,10 @@ fn an_approval_counts_once_for_each_person_and_only_for_these_packages() {
     assert_eq!(story.refuses(&person("eve", &[Role::EA]), approve(None)), "role");
     assert_eq!(story.refuses(&srm, approve(Some(Role::VERIFIER))), "role");
     story.records(&both, approve(None));
-    assert_eq!(story.refuses(&both, approve(Some(Role::VERIFIER))), "you have approved Production of r already");
+    assert_eq!(
+        story.refuses(&both, approve(Some(Role::VERIFIER))),
+        "you have already approved the step of r to Production"
+    );
     assert_eq!(story.stays(&srm, "Production"), "approvals");
     // Whoever submitted it may approve, and does not count.
     story.records(&mary, approve(None));
@@ -439,7 +442,7 @@ fn an_approval_counts_once_for_each_person_and_only_for_these_packages() {
     let take_back = Ask::Disapprove { rollout: id("r"), state: "Production".into(), reason: String::new() };
     let mut other = story.clone();
     other.records(&both, take_back.clone());
-    assert_eq!(other.refuses(&both, take_back), "you have not approved Production of r");
+    assert_eq!(other.refuses(&both, take_back), "you have not approved the step of r to Production");
     assert_eq!(other.stays(&srm, "Production"), "approvals");
     story.moves(&srm, "Production");
     let state = Ask::Approve { rollout: id("r"), state: "Testing".into(), role: None, reason: String::new() };
@@ -656,8 +659,8 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
     story.records(&tom, Ask::Report(reported));
     assert_eq!(said(&story, &tom), [""; 0]);
     // One report is enough for the gate, and the other team has said that it reports.
-    let late = "Overdue(1970-01-06T00:00:00Z): ea-NGI_CH-CSCS has accepted r and not reported in time: ask it [report add r \
-                ea-NGI_CH-CSCS OUTCOME]";
+    let late = "Overdue(1970-01-06T00:00:00Z): ea-NGI_CH-CSCS has accepted r but not reported in time: ask it [report \
+                add r ea-NGI_CH-CSCS OUTCOME]";
     assert_eq!(said(&story, &srm), [late, "None: r can go from Testing to Accepted [move r Accepted]"]);
     story.moves(&srm, "Accepted");
     let approve = "None: r may need your approval for Production, as srm [approve r Production]";

@@ -68,8 +68,8 @@ fn a_withdrawal_of_much_of_production_waits_for_somebody_who_means_it() {
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
     assert_eq!(
         judged.findings[0].sentence,
-        "60 of 70 packages would leave production/umd/3/sl6/x86_64. If that is meant: `rolloutctl override many Gone shrink \
-         --reason WHY`."
+        "60 of 70 packages would leave production/umd/3/sl6/x86_64. If that is intended: `rolloutctl override many \
+         Gone shrink --reason WHY`."
     );
     // Few packages leave without a word, and so does whatever is not in the last tree.
     let mut few = story.clone();

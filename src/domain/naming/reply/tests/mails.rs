@@ -90,8 +90,8 @@ fn an_error_says_what_to_write() {
     let error = |text: &str, teams: &[TeamName]| Reply::find_all(text, teams).expect_err(text).to_string();
     assert_eq!(
         error("accept INFN-T1", &teams()),
-        "`INFN-T1` is none of the teams that were asked (ea-NGI_IT-INFN-T1, ea-NGI-GRNET-GR-01-AUTH, ea-NGI_IT-INFN); \
-         write a line like `accept NGI_IT-INFN-T1`"
+        "`INFN-T1` is not one of the teams that were asked (ea-NGI_IT-INFN-T1, ea-NGI-GRNET-GR-01-AUTH, \
+         ea-NGI_IT-INFN); write a line like `accept NGI_IT-INFN-T1`"
     );
     let many: Vec<TeamName> = (0..9).map(|n| format!("ea-NGI-{n}").parse().expect("a team")).collect();
     assert!(error("accept NGI-9", &many).contains("ea-NGI-4 and 4 more)"));

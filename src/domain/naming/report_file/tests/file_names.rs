@@ -54,7 +54,7 @@ fn a_wrong_name_is_explained_and_the_right_one_given() {
             "the component `SE-DPM_mysql` must come where `SE-DPM-1.8.0-1` begins",
         ),
         ("ea-NGI_IT-INFN-T1-EMI-SE-DPM_mysql-1.8.0.odt", "the version `1.8.0-1` must come where `1.8.0` begins"),
-        ("ea-NGI_IT-INFN-T1-EMI-SE-DPM_mysql-1.8.0-1-new.odt", "it goes on after the version with `-new`"),
+        ("ea-NGI_IT-INFN-T1-EMI-SE-DPM_mysql-1.8.0-1-new.odt", "it continues after the version with `-new`"),
         (&"é".repeat(200), "it is longer than 255 bytes"),
     ] {
         let wrong = ReportFile::check(name, &team(), &dpm()).expect_err(name);

@@ -126,7 +126,7 @@ fn what_a_procedure_asks_somebody_to_look_at_is_ticked_for_these_packages_only()
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
     let said: Vec<&str> = judged.findings.iter().map(|finding| finding.sentence.as_str()).collect();
     assert!(said.contains(&"No link to: release-notes, source-tag."), "{said:?}");
-    assert!(said.contains(&"Nobody has ticked: documentation-reviewed, license-named, tests-passed."), "{said:?}");
+    assert!(said.contains(&"Not ticked yet: documentation-reviewed, license-named, tests-passed."), "{said:?}");
     assert_eq!(story.refuses(&eve, tick("tests-passed", true)), "role");
     assert_eq!(story.refuses(&mary, tick("horoscope", true)), "not_asked");
     assert_eq!(
@@ -177,9 +177,9 @@ fn how_much_a_rollout_matters_decides_which_gates_are_asked() {
         }
     };
     assert_eq!(matters(&story, Some(Importance::Minor), 2), "moved");
-    assert_eq!(matters(&story, None, 8), "0 of 1 report came");
-    assert_eq!(matters(&story, Some(Importance::Normal), 8), "0 of 1 report came");
-    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports came | 0 of 1 approval for otag.");
+    assert_eq!(matters(&story, None, 8), "0 of 1 report received");
+    assert_eq!(matters(&story, Some(Importance::Normal), 8), "0 of 1 report received");
+    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports received | 0 of 1 approval for otag.");
     let early = matters(&story, Some(Importance::Major), 2);
     assert!(early.starts_with("The packages have to be in testing for 1w, until"), "{early}");
 }

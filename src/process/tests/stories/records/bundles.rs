@@ -179,7 +179,7 @@ fn a_conflict_between_bundles_is_overridden_for_the_rollout_that_has_it() {
     let mut story = patches();
     story.records(&mu(), joins("B-2", &["t"]));
     assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &[])), "repository_conflict");
-    assert_eq!(found(&story, "repository_conflict")[0], "r: The bundle B-2 has bdii, too: in t.");
+    assert_eq!(found(&story, "repository_conflict")[0], "r: The bundle B-2 also has bdii: in t.");
     assert_eq!(story.refuses(&mu(), overrides("r", "Ready for Rollout", "no_conflict")), "role");
     story.records(&ou(), overrides("r", "Ready for Rollout", "no_conflict"));
     story.records(&ou(), moves("Ready for Rollout", &[]));
@@ -199,13 +199,13 @@ fn a_bundle_and_its_release_notes_agree_in_both_directions() {
         |rollouts: &[&str]| Ask::Announce { bundle: named("B-1"), rollouts: ids(rollouts), reason: String::new() };
     story.records(&mu(), announces(&["r"])).records(&ou(), approves());
     assert_eq!(story.refuses(&mu(), moves("In Production", &["r"])), "bundle_incomplete");
-    let more = "r: In Ready for Production and not listed in the release notes: s.";
+    let more = "r: In Ready for Production but not listed in the release notes: s.";
     assert_eq!(found(&story, "bundle_incomplete"), [more]);
     story.records(&mu(), announces(&["r", "s"]));
     story.clone().records(&mu(), moves("In Production", &[]));
     story.move_as(&[Role::OU], "s", "Rolling out");
     assert_eq!(story.refuses(&mu(), moves("In Production", &["r"])), "bundle_incomplete");
-    let missing = "r: Listed in the release notes and not in Ready for Production: s.";
+    let missing = "r: Listed in the release notes but not in Ready for Production: s.";
     assert_eq!(found(&story, "bundle_incomplete"), [missing]);
 }
 
@@ -309,7 +309,7 @@ fn a_rollout_of_another_bundle_is_released_with_the_one_that_announces_it() {
     assert_eq!(own.refuses(&mu(), moves("In Production", &all)), "bundle_incomplete");
     assert_eq!(
         found(&own, "bundle_incomplete"),
-        ["u: In Ready for Production and not listed in the release notes: v."]
+        ["u: In Ready for Production but not listed in the release notes: v."]
     );
     story.records(&mu(), moves("In Production", &all));
     assert_eq!(plans(&story).len(), 1, "in one plan");
@@ -346,7 +346,7 @@ fn whoever_uses_a_tree_that_another_bundle_uses_is_told() {
     story.arrives(VOMS).submit("u", &[VOMS]).records(&mu(), joins("B-2", &["u"]));
     story.move_as(&[Role::OU], "u", "Ready for Rollout");
     let Some(Answer::Moved { warnings, .. }) = &story.answer else { panic!("{:?}", story.answer) };
-    assert_eq!(warnings[..], ["delta is used by other bundles, too: B-1 with r, s"]);
+    assert_eq!(warnings[..], ["delta is also used by other bundles: B-1 with r, s"]);
     // One's own bundle is no other one.
     let mut story = patches();
     story.records(&ou(), moves("Ready for Rollout", &["r"])).records(&mu(), moves("Rolling out", &["r"])).carried_out();
@@ -410,13 +410,13 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     story.passes(Duration::from_secs(1));
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
     let [said] = found(&story, "settling").try_into().expect("one");
-    assert!(said.starts_with("s: Its state and its bundle have to stay as they are for 2h"), "{said}");
+    assert!(said.starts_with("s: Its state and its bundle must not change for 2h"), "{said}");
     // On hold, no time passes.
     let hold = Ask::Stall { rollout: id("s"), reason: "wait".into() };
     story.records(&person("ann", &[Role::ADMIN]), hold).passes(SETTLING * 9);
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
     let [said] = found(&story, "settling").try_into().expect("one");
-    assert!(said.ends_with("; 2h of it are left when s goes on."), "{said}");
+    assert!(said.ends_with("; 2h remain once s goes on."), "{said}");
     story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
     story.passes(Duration::from_secs(2 * 3_600 - 2));
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
@@ -553,7 +553,7 @@ fn on_hold_no_quarantine_passes() {
     assert_eq!(story.refuses(&tom, done()), "quarantine");
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
     let said = &judged.findings[0];
-    assert_eq!(said.sentence, "The quarantine of task 1 goes on when s does, which is on hold.");
+    assert_eq!(said.sentence, "The quarantine of task 1 stands still while s is on hold.");
     assert_eq!(said.not_before, None);
     let duty = todo(story.known(), &tom).into_iter().map(|duty| duty.what).find(|what| what.contains("task 1"));
     assert!(duty.is_some_and(|what| what.ends_with("which stands still while its bundle is on hold")));
@@ -593,7 +593,7 @@ fn a_task_is_given_to_another_team() {
     assert_eq!(story.refuses(&of(&here), gives(1, &there, "no time")), "role");
     assert_eq!(story.refuses(&ou(), gives(1, &there, "")), "no_reason");
     assert_eq!(story.refuses(&ou(), gives(1, &team("ea-NGI_DE-KIT"), "no time")), "no_team");
-    assert_eq!(story.refuses(&ou(), gives(1, &here, "no time")), "task 1 is one of ea-NGI_IT-T1 already");
+    assert_eq!(story.refuses(&ou(), gives(1, &here, "no time")), "task 1 belongs to ea-NGI_IT-T1 already");
     let mut both = story.clone();
     both.records(&ou(), create(&there, TaskKind::RollOut));
     assert_eq!(both.refuses(&ou(), gives(1, &there, "no time")), "has_task");

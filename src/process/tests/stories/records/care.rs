@@ -214,8 +214,8 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     };
     assert_eq!(
         warned(&story, TaskKind::RollOut),
-        "B-1 and its release notes do not agree; `bundle correct B-1` would mend that: come off the release notes: t; come \
-         on the release notes: s"
+        "B-1 and its release notes do not agree; `bundle correct B-1` would fix that: come off the release notes: t; \
+         come on the release notes: s"
     );
     assert_eq!(warned(&story, TaskKind::RollBack), "");
     let mut listed = story.clone();
@@ -295,15 +295,15 @@ fn the_usual_time_of_an_exposure_is_said_and_nothing_waits_for_it() {
     };
     let says = |verdict, sentence: &str, is_over| (verdict, sentence.to_owned(), is_over);
     story.in_testing().passes(DAY * 2);
-    let begun = "The packages have to be in testing for 5d, until 1970-01-06T00:00:00Z; 1w are usual, until 1970-01-08T00:00:00Z.";
+    let begun = "The packages have to be in testing for 5d, until 1970-01-06T00:00:00Z; usually 1w, until 1970-01-08T00:00:00Z.";
     assert_eq!(said(&story), says(Verdict::Wait, begun, Some(false)));
     story.passes(DAY * 3);
-    let enough = "The packages have been in testing for 5d; 1w are usual, until 1970-01-08T00:00:00Z.";
+    let enough = "The packages have been in testing for 5d; usually 1w, until 1970-01-08T00:00:00Z.";
     assert_eq!(said(&story), says(Verdict::Pass, enough, Some(false)));
     let mut held = story.clone();
     held.records(&person("sue", &[Role::SRM]), Ask::Stall { rollout: id("r"), reason: "wait".into() });
-    assert_eq!(said(&held), says(Verdict::Pass, "The packages have been in testing for 5d; 1w are usual.", None));
+    assert_eq!(said(&held), says(Verdict::Pass, "The packages have been in testing for 5d; usually 1w.", None));
     story.passes(DAY * 2);
-    let over = "The packages have been in testing for 5d; the usual 1w are over.";
+    let over = "The packages have been in testing for 5d; the usual 1w have passed.";
     assert_eq!(said(&story), says(Verdict::Pass, over, Some(true)));
 }

@@ -159,7 +159,7 @@ fn while_a_change_is_stalled_its_rollouts_stay_and_their_time_stands_still() {
     assert_eq!(until(&mut story), said(5, ""));
     story.passes(DAY * 2).records(&developer(), puts("c", Status::Stalled));
     assert!(story.stays(&sue, "Accepted").contains("change_stalled"));
-    let left = "The packages have to be in testing for 5d; 3d of it are left when c goes on.";
+    let left = "The packages have to be in testing for 5d; 3d remain once c goes on.";
     assert_eq!(until(&mut story), Some((left.to_owned(), false)));
     // Not even a rollout that is let go gets the time back.
     let untie = Ask::Untie { change: change("c"), rollout: id("r"), reason: String::new() };

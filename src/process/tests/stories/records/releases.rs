@@ -99,12 +99,12 @@ fn nothing_is_released_before_the_board_has_known_of_it_for_a_week_but_an_emerge
     // A tracker's wish waits for the board, too.
     story.hint("d1", "r", "Production");
     story.records(&sue(), plans("2027-01-25", "")).records(&sue(), scopes(&["r"], &[]));
-    assert_eq!(said(&mut story), ("The board was not told of the release UMD-3.1.0 yet.".into(), None));
+    assert_eq!(said(&mut story), ("The board has not been told of the release UMD-3.1.0 yet.".into(), None));
     assert_eq!(story.refuses(&sue(), told(Some("2026-12-02"))), "not_yet");
     assert_eq!(story.refuses(&person("paul", &[Role::PT]), told(None)), "role");
     story.records(&sue(), told(None));
     let until = |day: &str| {
-        let sentence = "The board was told of the release UMD-3.1.0 on 2026-12-01, and has 1w until";
+        let sentence = "The board was told of the release UMD-3.1.0 on 2026-12-01; its notice of 1w ends at";
         (format!("{sentence} {day}."), Some(day.to_owned()))
     };
     assert_eq!(said(&mut story), until("2026-12-08T00:00:00Z"));
