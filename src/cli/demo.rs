@@ -364,7 +364,7 @@ fn way(procedure: &str) -> &'static [Try] {
             SLEEP,
             ("early-adopter task done 1 success", ""),
             ("bundle move BUNDLE-1 'Ready for Production'", ""),
-            ("update gLite-3.2 --bundle BUNDLE-1", "it gets its number"),
+            ("update gLite-3.2 --bundle BUNDLE-1", "the update gets its number"),
             ("bundle approve BUNDLE-1 'In Production'", "the operation managers agree"),
             ("bundle move BUNDLE-1 'In Production'", "delta -> production"),
         ],

@@ -167,7 +167,7 @@ mod tests {
         );
         assert_eq!(revoked, "");
         let (untrusted, _) = said(&[("A", Good)], 2);
-        assert!(untrusted.starts_with("lists 1 package by fewer than the 2 signers"), "{untrusted}");
+        assert!(untrusted.starts_with("lists 1 package signed by fewer than the 2 signers"), "{untrusted}");
         assert!(untrusted.contains("key B") && !untrusted.contains("key A"), "{untrusted}");
         let (untrusted, revoked) = said(&[("A", Revoked), ("B", Good)], 1);
         assert_eq!(untrusted, "");

@@ -75,7 +75,7 @@ pub(in crate::process) fn change(
         || priority.is_some_and(|priority| priority != there.priority)
         || ticket.is_some() && *ticket != there.ticket;
     if !is_new {
-        return Decision::answered(Answer::Conflict(format!("incident {} is like that already", changed.incident)));
+        return Decision::answered(Answer::Conflict(format!("incident {} already says so", changed.incident)));
     }
     recorded(known, caller, reason, changed.clone())
 }
@@ -115,7 +115,7 @@ pub(in crate::process) fn change_problem(
     let ProblemChanged { ticket, cause, workaround, .. } = changed;
     let pairs = [(ticket, &there.ticket), (cause, &there.cause), (workaround, &there.workaround)];
     if !pairs.iter().any(|(new, old)| new.is_some() && new != old) {
-        return Decision::answered(Answer::Conflict(format!("problem {} is like that already", changed.problem)));
+        return Decision::answered(Answer::Conflict(format!("problem {} already says so", changed.problem)));
     }
     recorded(known, caller, reason, changed.clone())
 }

@@ -40,7 +40,7 @@ fn a_word_is_a_package_a_pattern_or_a_source() {
     for (word, why) in [
         ("lcg-*", "nothing in untested/umd/3/sl6/x86_64 is like `lcg-*`"),
         ("lcg-1-1.src", "nothing in untested/umd/3/sl6/x86_64 was built from `lcg-1-1.src`"),
-        ("bdii[", "`bdii[` is no pattern"),
+        ("bdii[", "`bdii[` is not a valid pattern"),
         ("bdii", "no architecture"),
     ] {
         let told = says(word).expect_err(word);

@@ -96,7 +96,7 @@ fn what_is_risky_says_how_to_go_back_before_it_goes_to_production() {
     assert_eq!(story.refuses(&mary, reversal("  ")), "no_reversal");
     assert_eq!(story.refuses(&mary, reversal(&"x".repeat(501))), "no_reversal");
     story.records(&mary, reversal("yum downgrade bdii"));
-    assert!(story.refuses(&mary, reversal("yum downgrade bdii")).contains("described so already"));
+    assert!(story.refuses(&mary, reversal("yum downgrade bdii")).contains("already has this description"));
     assert_eq!(only(&mut story), "");
     story.records(&mary, reversal(""));
     assert_eq!(only(&mut story), "not_reversible");

@@ -82,7 +82,7 @@ fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
     story.passes(DAY * 5);
     let found = count(&story);
     assert_eq!((found.overdue, found.exposed), (vec![one.clone()], Some(DAY * 5)));
-    let asks = todo(story.known(), &srm).into_iter().any(|duty| duty.what.contains("has accepted r and not reported"));
+    let asks = todo(story.known(), &srm).into_iter().any(|duty| duty.what.contains("has accepted r but not reported"));
     assert!(asks, "the manager is told");
     // Who declines does not run it, and who is asked anew has to install it anew.
     let mut declined = story.clone();

@@ -63,7 +63,7 @@ fn an_incident_has_somebody_who_handles_it_and_a_priority() {
         Ask::ChangeIncident { changed, reason: String::new() }
     };
     assert_eq!(story.refuses(&eve, change(Some("Network"), None, None)), "role");
-    assert!(story.refuses(&sue, change(None, Some(Priority::Normal), None)).contains("known of incident 1 already"));
+    assert!(story.refuses(&sue, change(None, Some(Priority::Normal), None)).contains("incident 1 already says so"));
     story
         .records(&sue, change(None, Some(Priority::High), Some("#12")))
         .records(&sue, change(Some("Network"), None, None));
@@ -114,7 +114,7 @@ fn incidents_that_recur_are_one_problem() {
         Ask::ChangeProblem { changed, reason: String::new() }
     };
     assert_eq!(story.refuses(&eve, change(Some("#101"), None)), "role");
-    assert!(story.refuses(&sue, change(None, None)).contains("known of problem 1 already"));
+    assert!(story.refuses(&sue, change(None, None)).contains("problem 1 already says so"));
     story.records(&sue, change(Some("#101"), None)).records(&sue, change(None, Some("a slow disk")));
     let problem = story.world.incidents.problem(1).expect("there");
     assert_eq!((problem.ticket.as_deref(), problem.cause.as_deref()), (Some("#101"), Some("a slow disk")));

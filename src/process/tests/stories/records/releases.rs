@@ -60,7 +60,7 @@ fn a_release_has_a_day_and_a_scope_and_what_slips_is_remembered() {
     let eve = person("eve", &[Role::EA]);
     assert_eq!(story.refuses(&eve, plans("2027-01-25", "")), "role");
     story.records(&sue(), plans("2027-01-25", ""));
-    assert!(story.refuses(&sue(), plans("2027-01-25", "")).contains("so already"));
+    assert!(story.refuses(&sue(), plans("2027-01-25", "")).contains("already planned like that"));
     assert_eq!(story.refuses(&sue(), plans("2027-02-01", " ")), "no_reason");
     story.records(&sue(), plans("2027-02-01", "the holidays"));
     let release = |story: &Story| story.world.releases.get(&named("UMD-3.1.0")).expect("planned").clone();
