@@ -23,6 +23,8 @@ pub mod restore;
 pub mod adopt;
 /// `rolloutd keys`.
 pub mod keys;
+/// `rolloutd preview`.
+pub mod preview;
 /// `rolloutd run`.
 pub mod run;
 /// `rolloutd demo`.

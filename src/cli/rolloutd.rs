@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{adopt, backup, check, ctl, demo, fsck, gate, index, init, keys, manual, restore, run, verify};
+use super::{adopt, backup, check, ctl, demo, fsck, gate, index, init, keys, manual, preview, restore, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -28,6 +28,7 @@ enum Command {
     Index(index::IndexArgs),
     Fsck(fsck::FsckArgs),
     Keys(keys::KeysArgs),
+    Preview(preview::PreviewArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Adopt(adopt::AdoptArgs),
@@ -79,6 +80,7 @@ impl Cli {
             Command::Index(args) => args.json,
             Command::Fsck(args) => args.json,
             Command::Keys(args) => args.json,
+            Command::Preview(args) => args.json,
             Command::Backup(args) => args.json,
             Command::Restore(args) => args.json,
             Command::Adopt(args) => args.json,
@@ -115,6 +117,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Index(args) => index::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Preview(args) => preview::run(&args, Clock::System.now()),
         Command::Backup(args) => backup::run(&args, Clock::System.now()),
         Command::Restore(args) => restore::run(&args, Clock::System.now()),
         Command::Adopt(args) => adopt::run(&args, Clock::System.now()),

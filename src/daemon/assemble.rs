@@ -350,7 +350,7 @@ impl Daemon {
             scan_every: self.settings.watch.scan_every,
         };
         let scrub = Scrub {
-            shared: Arc::clone(self.handle.shared()),
+            handle: self.handle.clone(),
             root: self.settings.site.root.clone(),
             place: self.settings.site.state.join("scrub"),
             disk: Arc::clone(&self.disk),

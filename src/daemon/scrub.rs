@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::engine::view::Shared;
+use crate::engine::handle::Handle;
 use crate::link::clock::Clock;
+use crate::process::fact::tree::Altered;
 use crate::process::trouble::Trouble;
 use crate::process::world::World;
 use crate::store::disk::{self, Access, Disk};
@@ -51,8 +52,8 @@ struct Item {
 
 /// Reads everything again.
 pub struct Scrub {
-    /// What is listed, and where troubles are reported.
-    pub shared: Arc<Shared>,
+    /// Where to report, and what is listed.
+    pub handle: Handle,
     /// The site's root.
     pub root: PathBuf,
     /// The file with its position.
@@ -124,6 +125,12 @@ impl Scrub {
             }
             if findings != told {
                 scrub.tell(&findings);
+                // One entry for all that is wrong at a time: `check` has the rest.
+                let first = findings.first_key_value().filter(|_| told.is_empty());
+                if let Some(((TreeId { dist, tree }, nevra), (_, why))) = first {
+                    let (dist, tree, nevra, why) = (dist.clone(), tree.clone(), Some(nevra.clone()), why.clone());
+                    scrub.handle.altered(Altered { dist, tree, nevra, why }).await;
+                }
                 told.clone_from(&findings);
             }
             if clock.since(written) > REMEMBER_EVERY {
@@ -142,13 +149,13 @@ impl Scrub {
 
     /// The bytes of everything listed.
     fn total(&self) -> u64 {
-        let inside = self.shared.read();
+        let inside = self.handle.shared().read();
         inside.world.trees.listed_bytes()
     }
 
     /// The listed package after a position.
     fn next(&self, after: Option<&Place>) -> Option<Item> {
-        let inside = self.shared.read();
+        let inside = self.handle.shared().read();
         let (dist, nevra, package) =
             inside.world.packages.after(after).find(|(dist, nevra, _)| inside.world.is_listed(dist, nevra))?;
         let trees = inside.world.listed_in(dist, nevra).cloned().collect();
@@ -157,10 +164,10 @@ impl Scrub {
 
     /// What is wrong with a package in a tree that lists it. `known` are files that were just read.
     fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
-        let place = self.shared.read().world.trees.listing(id).location(nevra);
+        let place = self.handle.shared().read().world.trees.listing(id).location(nevra);
         let compared = scrub::compare(&tree::dir(&self.root, id), &place, sha256, known);
         // A package that has just left the tree was there a moment ago. Its file stays until that is recorded.
-        compared.err().filter(|_| is_listed(&self.shared.read().world, id, nevra))
+        compared.err().filter(|_| is_listed(&self.handle.shared().read().world, id, nevra))
     }
 
     /// Reads a package in every tree that lists it.
@@ -203,7 +210,7 @@ impl Scrub {
             told.push(format!("and {} more", findings.len() - TOLD));
         }
         let advice = "; remove such a file and upload the package again";
-        self.shared.trouble(&Trouble::Scrub, (!told.is_empty()).then(|| told.join("; ") + advice));
+        self.handle.shared().trouble(&Trouble::Scrub, (!told.is_empty()).then(|| told.join("; ") + advice));
     }
 
     fn remembered(&self) -> Option<Place> {

@@ -9,6 +9,7 @@ use super::trail::RequestId;
 use super::view::Shared;
 use crate::domain::names::DistPath;
 use crate::process::decision::Answer;
+use crate::process::fact::tree::Altered;
 use crate::process::input::{Ask, Hint, Input};
 use crate::process::rules::Rules;
 use crate::process::trouble::Trouble;
@@ -105,6 +106,12 @@ impl Handle {
     /// When the engine is too busy or cannot write.
     pub async fn hear(&self, hint: Hint) -> Result<Answer, NoAnswer> {
         self.send(Input::Heard(hint)).await
+    }
+
+    /// Reports a package that is not what was accepted; nobody waits for it.
+    pub async fn altered(&self, found: Altered) {
+        // An engine that is stopping hears of it at the next start.
+        let _ = self.inputs.send(Input::Altered(found).into()).await;
     }
 
     async fn send(&self, input: Input) -> Result<Answer, NoAnswer> {

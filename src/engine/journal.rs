@@ -20,6 +20,7 @@ pub(super) fn log_fact(seq: u64, entry: &Entry, people: &People) {
         Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
         Fact::Adopted(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, nevra = %t.nevra, "adopted"),
         Fact::Released(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, "released"),
+        Fact::Altered(t) => tracing::error!(seq, "{t}"),
         Fact::Refused(t) => {
             tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
         }

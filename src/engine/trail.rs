@@ -72,6 +72,7 @@ impl Trail {
             Input::Heard(_) => ("heard", None),
             Input::Touched(_) => ("touched", None),
             Input::WorkEnded(work, _) => ("ended", Some(work)),
+            Input::Altered(_) => ("altered", None),
             Input::Reloaded(_) => ("reloaded", None),
             // It comes every second.
             Input::Tick => return Span::none(),

@@ -339,6 +339,7 @@ mod tests {
         "assignment.made",
         "report.added",
         "problem.opened",
+        "tree.altered",
         "review.opened",
         "review.overdue",
         "rollout.delayed",

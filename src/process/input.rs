@@ -22,7 +22,7 @@ use super::fact::release::ReleasePlanned;
 use super::fact::report::{File, ReportPublished, Reported};
 use super::fact::rollout::StagedTree;
 use super::fact::team::TeamRegistered;
-use super::fact::tree::Published;
+use super::fact::tree::{Altered, Published};
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::attributes::AttributeChanges;
@@ -50,6 +50,8 @@ pub enum Input {
     Touched(DistPath),
     /// A piece of work has ended.
     WorkEnded(Work, WorkEnd),
+    /// A package in a tree is not what was accepted.
+    Altered(Altered),
     /// The configuration was read again.
     Reloaded(Box<Rules>),
     /// Time has passed.

@@ -174,11 +174,12 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The distribution in which nothing is promoted, or a file was refused.
+    /// The distribution in which nothing is promoted, a file was refused, or a tree was changed.
     fn place(&self) -> Option<&'a DistPath> {
         match self.fact {
             Fact::Halted(halt::Halted { dist, .. }) | Fact::HaltEnded(halt::HaltEnded { dist, .. }) => dist.as_ref(),
             Fact::MaintenanceDeclared(declared) => declared.dist.as_ref(),
+            Fact::Altered(altered) => Some(&altered.dist),
             Fact::MaintenanceEnded(ended) => self.known.world.maintenances.get(&ended.maintenance)?.dist.as_ref(),
             fact => suspicious(fact),
         }

@@ -279,6 +279,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             late.entries.extend(review::come_due(known).entries);
             late
         }
+        Input::Altered(found) => ended::altered(known, found),
         Input::Touched(_) | Input::Reloaded(_) => Decision::default(),
     }
 }

@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::step::{self, Planned};
 use super::known::Known;
-use super::who::Caller;
+use super::who::{Caller, Channel};
 use super::world::{Tree, World};
 use crate::domain::changes::{Amount, Fate, Pair, compare};
 use crate::domain::gate::Judgement;
-use crate::domain::names::TreeId;
+use crate::domain::listing::Listing;
+use crate::domain::names::{Actor, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::people;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State};
@@ -91,6 +93,36 @@ pub fn outlook(known: Known<'_>, caller: &Caller, rollout: &Rollout, state: &str
         warnings,
         entry: known.world.last,
     }
+}
+
+/// What the trees would list if these rollouts went to a state together: of each tree that this concerns, the whole
+/// listing. Whether they may go there is not asked.
+///
+/// # Errors
+/// The rollout whose procedure has no such step.
+pub fn listings<'r>(
+    known: Known<'_>,
+    rollouts: impl IntoIterator<Item = &'r Rollout>,
+    state: &str,
+) -> Result<BTreeMap<TreeId, Listing>, String> {
+    let nobody = Caller::new(Actor::recorded(people::DAEMON), Channel::Api, []);
+    let mut trees = BTreeMap::new();
+    for rollout in rollouts {
+        let Planned { step, plan, .. } = step::planned(known, &nobody, rollout, state);
+        if step.is_none() {
+            let (id, from) = (&rollout.id, &rollout.state);
+            return Err(format!(
+                "{id} is in {from}, and its procedure has no step from there to `{}`",
+                state.escape_debug()
+            ));
+        }
+        for id in plan.iter().flat_map(Plan::trees) {
+            let before = trees.remove(&id).unwrap_or_else(|| known.world.trees.listing(&id));
+            let after = plan.as_ref().map(|plan| plan.shown_in(&id, &before));
+            trees.insert(id, after.unwrap_or(before));
+        }
+    }
+    Ok(trees)
 }
 
 /// What a plan would do in one tree.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::fact::{
     Kind as _, assignment, bundle, change, halt, incident, issue, maintenance, release, report, review, rollout, task,
-    update,
+    tree, update,
 };
 use super::gate;
 use crate::domain::workflow::Workflow;
@@ -47,6 +47,7 @@ pub const TOLD_OF: &[&str] = &[
     incident::IncidentRecorded::NAME,
     incident::ProblemOpened::NAME,
     incident::ProblemRecurred::NAME,
+    tree::Altered::NAME,
 ];
 
 /// Reads a procedure file, which is called `file` in complaints.

@@ -64,3 +64,5 @@ pub mod distribution;
 pub mod adoption;
 /// The metadata of a directory of packages that rolloutd does not manage.
 pub mod folder;
+/// Trees as a step would leave them.
+pub mod preview;

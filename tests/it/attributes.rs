@@ -26,7 +26,7 @@ fn a_rollout_is_described_found_and_goes_on_when_all_is_said() {
     // S0-07: the DMSU decides how urgent it is, and nothing else.
     refused(&site, "dora", &["describe", "r", "--priority", "high", "--severity", "high"], "(role)");
     good(&site, "dora", &["describe", "r", "--priority", "low"]);
-    refused(&site, "mary", &["describe", "r", "--priority", "soon"], "`soon` is no priority");
+    refused(&site, "mary", &["describe", "r", "--priority", "soon"], "`soon` is not a valid priority");
     let words = ["--severity", "immediate", "--priority", "3", "--node-type", "UI", "--node-type", "site BDII"];
     good(&site, "mary", &[["describe", "r"].as_slice(), &words].concat());
     for found in [["--priority", "high"], ["--severity", "4"], ["--component", "BDII-SITE"], ["--node-type", "ui"]] {

@@ -57,6 +57,11 @@ impl Machine {
         fs::write(self.path("repos/test.repo"), text).unwrap();
     }
 
+    /// Takes a `.repo` file.
+    pub(crate) fn repo_file(&self, file: &Path) {
+        fs::copy(file, self.path("repos").join(file.file_name().unwrap())).unwrap();
+    }
+
     /// Points dnf at one more tree.
     pub(crate) fn repo(&self, name: &str, url: &str, key: &str) {
         let text = format!("[{name}]\nname={name}\nbaseurl={url}\ngpgkey={key}\nenabled=1\n");

@@ -141,7 +141,7 @@ fn the_logbook_is_asked_by_person_kind_and_time_and_rollouts_by_time() {
     assert!(by_admin.contains("first") && !by_admin.contains("accepted"), "{by_admin}");
     assert!(site.ctl_good(&["log", "--since", "1h", "--who", "admin"]).contains("first"));
     assert!(!site.ctl_good(&["log", "--since", "2099-01-01"]).contains("first"));
-    assert!(said(&site.ctl(&["log", "--since", "yesterday"])).contains("is no time, such as"));
+    assert!(said(&site.ctl(&["log", "--since", "yesterday"])).contains("is not a time such as"));
     assert!(site.ctl_good(&["list", "--since", "1d"]).contains("first"));
     assert!(said(&site.ctl(&["list", "--state", "Bogus"])).contains("no procedure has the state `Bogus`; there are "));
     assert!(said(&site.ctl(&["list", "--distribution", "no/such"])).contains("there is no distribution no/such"));

@@ -123,6 +123,9 @@ fn metadata_of_another_site_is_never_emptied_whether_it_can_be_read_or_not() {
         wait_for_reason(&mut site, says);
         assert_eq!(fs::read_to_string(&repomd).unwrap(), text);
         assert!(stray.exists());
+        // S3-37: whoever answers for security can be told.
+        let log = site.ctl_good(&["log", "--kind", "tree.altered"]);
+        assert!(log.contains("production/umd/3/sl6/x86_64 was changed by something else"), "{log}");
         assert!(site.stop().success());
     }
 }

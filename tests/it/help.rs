@@ -11,6 +11,7 @@ const ROLLOUTD: &[&[&str]] = &[
     &["index"],
     &["fsck"],
     &["keys"],
+    &["preview"],
     &["backup"],
     &["restore"],
     &["adopt"],

@@ -1,11 +1,16 @@
 //! What a step would do and what differs between two trees, asked of a running daemon and compared with what clients get.
 
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use serde_json::Value;
 
+use crate::clients::Machine;
 use crate::judge::{self, Source};
-use crate::site::{DISTRIBUTION, Site, Wish, request};
+use crate::peers;
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, request, said};
 
 const SECOND: &str = "umd/3/sl5/i386";
 
@@ -137,4 +142,57 @@ fn what_differs_between_two_trees_is_what_their_metadata_lists_differently() {
     assert_eq!((next["rows"][0]["name"].as_str(), next["more"].as_u64()), (Some("other"), Some(0)), "{next}");
     let only = site.document(&format!("/api/v1/diff?from={testing}&to={untested}&change=new"));
     assert_eq!((only["rows"].as_array().unwrap().len(), only["changes"]["newer"].as_u64()), (1, Some(1)), "{only}");
+}
+
+/// S1-36: what a step would leave is tested from a copy, while clients see what they saw.
+#[test]
+fn the_trees_after_a_step_are_built_beside_those_that_clients_see() {
+    let mut site = ready_to_follow();
+    let into = site.path("preview");
+    let to = into.display().to_string();
+    site.submit("idle", &["idle-1.0-1.noarch"]);
+    let preview = |site: &Site, words: &[&str]| site.rolloutd(&[&["preview"], words].concat());
+    let shown = |site: &Site| -> BTreeMap<_, _> {
+        let all = ["untested", "testing", "production"].map(|tree| files_below(&site.tree(tree))).concat();
+        all.into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect()
+    };
+    let (before, entries) = (shown(&site), site.document("/api/v1/log").as_array().unwrap().len());
+    for (words, why) in [
+        (vec!["Production", "new", "--into", &to], "has no step from there to `Production`"),
+        (vec!["StageRollOut", "gnu", "--into", &to], "there is no rollout gnu"),
+        (vec!["StageRollOut", "--bundle", "B-1", "--into", &to], "there is no bundle B-1"),
+        (vec!["InVerification", "idle", "--into", &to], "nothing would move"),
+    ] {
+        let out = preview(&site, &words);
+        assert!(out.status.code() == Some(1) && said(&out).contains(why), "{}", said(&out));
+        assert!(!into.exists(), "{words:?}");
+    }
+    let out = preview(&site, &["StageRollOut", "new", "--into", &to]);
+    assert!(out.status.success(), "{}", said(&out));
+    assert!(said(&out).contains("preview/testing/umd/3/sl6/x86_64: 3 packages"), "{}", said(&out));
+    assert!(shown(&site) == before, "clients see what they saw");
+    assert_eq!(site.document("/api/v1/log").as_array().unwrap().len(), entries, "nothing is recorded");
+    let out = preview(&site, &["StageRollOut", "new", "--into", &to]);
+    assert!(out.status.code() == Some(2) && said(&out).contains("is not empty"), "{}", said(&out));
+    let tested = |tree: &str| judge::read_unsigned(&Source::Disk(into.join(tree).join(DISTRIBUTION))).unwrap().packages;
+    let tested = ["untested", "testing"].map(tested);
+    if peers::have(&["dnf"]) && peers::root("installing from a preview with dnf") {
+        let machine = Machine::new();
+        machine.repo_file(&into.join("preview.repo"));
+        assert!(machine.dnf(&["install", "demo-2.0", "other"]).status.success());
+    }
+    // And that is what clients get.
+    site.go_through("new", &["StageRollOut"]);
+    let now =
+        ["untested", "testing"].map(|tree| judge::read(&Source::Disk(site.tree(tree))).unwrap().unwrap().packages);
+    assert_eq!(tested, now);
+    // A package whose bytes are not those that were accepted is in no preview.
+    let packages = files_below(&site.tree("testing").join("Packages"));
+    let file = packages.into_iter().find(|file| file.display().to_string().contains("other-")).unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[200] ^= 1;
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let out = preview(&site, &["Rejected", "old", "--into", &site.path("second").display().to_string()]);
+    assert!(out.status.code() == Some(2) && said(&out).contains("rolloutd fsck"), "{}", said(&out));
 }

@@ -86,10 +86,10 @@ fn reports_are_filled_in_sent_read_and_gathered_in_one_document() {
     assert!(!out.status.success() && said(&out).contains(&right), "{}", said(&out));
     let no_document = write(&site, &right, b"%PDF-1.4");
     let out = send(IT, &["--file", &no_document]);
-    assert!(!out.status.success() && said(&out).contains("is no OpenDocument text"), "{}", said(&out));
+    assert!(!out.status.success() && said(&out).contains("is not the OpenDocument text"), "{}", said(&out));
     let large = write(&site, &right, &odt(&"x".repeat(4 << 20)));
     let out = send(IT, &["--file", &large]);
-    assert!(!out.status.success() && said(&out).contains("a report at most"), "{}", said(&out));
+    assert!(!out.status.success() && said(&out).contains("a report may have at most"), "{}", said(&out));
     assert!(kept(&site).is_empty(), "nothing is kept of what was refused");
     // S0-45, S0-46: it is sent, and what it does not say is named. It may be as large as a report with pictures is.
     let bytes = odt(&"x".repeat(3 << 20));
@@ -130,7 +130,7 @@ fn reports_are_filled_in_sent_read_and_gathered_in_one_document() {
     assert_eq!(anybody().status, 401);
     good(&site, "srm", &["report", "get", "rt-1", IT, "--output", &to]);
     assert!(fs::read(&to).unwrap() == bytes);
-    refused(&site, "srm", &["report", "get", "rt-1", IT, "--output", &to], "exists already");
+    refused(&site, "srm", &["report", "get", "rt-1", IT, "--output", &to], "already exists");
     refused(&site, IT, &["report", "publish", "rt-1", IT], "(role)");
     good(&site, "srm", &["report", "publish", "rt-1", IT]);
     let read = anybody();

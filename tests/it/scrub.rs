@@ -5,7 +5,7 @@ use crate::campaign;
 use crate::forge::{Hand, builder};
 use crate::fsck::flip;
 use crate::random::Random;
-use crate::site::{Site, Wish, files_below, keys, package, recipe, tell};
+use crate::site::{Site, Wish, fact, files_below, keys, package, recipe, tell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -60,6 +60,13 @@ fn every_bit_that_flips_is_found_within_the_period() {
         let text = reasons(site);
         (text.contains("was accepted") && text.contains(&format!("and {} more", PACKAGES - 5))).then_some(())
     });
+
+    // S3-37: one entry for all of them.
+    let altered = |site: &Site| {
+        let entries = site.entries_after(0);
+        entries.iter().filter(|entry| fact(entry, "tree.altered")["nevra"].is_string()).count()
+    };
+    site.wait("the logbook to tell of it", |site| (altered(site) == 1).then_some(()));
 
     // What it advises: away with the file, and the package once more. First all files: what is taken in again in between
     // would be removed with them.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::names::RolloutId;
-use crate::process::agenda::Work;
+use crate::domain::names::{RolloutId, TreeId};
+use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::package::{Refused, RefusedTogether};
 use crate::process::fact::rollout::{Done, Staged};
-use crate::process::fact::tree::{Published, Retired};
+use crate::process::fact::tree::{Altered, Published, Retired};
 use crate::process::input::{End, Found, WorkEnd};
 use crate::process::known::Known;
 use crate::process::notice;
@@ -53,8 +53,15 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             let took = took_in.iter().cloned().map(Fact::Accepted);
             took.chain(refusals(turned_away)).map(entry).collect()
         }
-        Found::Published(all) | Found::Inspected { published: all, .. } => {
-            all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
+        Found::Published(all) => all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect(),
+        Found::Inspected { published, wrong } => {
+            let published = published.iter().filter(news).cloned().map(Fact::Published);
+            let strange = wrong.iter().filter(|(id, wrong)| is_strange_now(known, id, wrong));
+            let altered = strange.map(|(id, wrong)| {
+                let (dist, tree, why) = (id.dist.clone(), id.tree.clone(), wrong.why.clone());
+                Altered { dist, tree, nevra: None, why }.into()
+            });
+            published.chain(altered).map(entry).collect()
         }
         // A move may be over before its trees are staged: overtaken, or all its packages given up as lost.
         Found::Staged { plan, trees } => {
@@ -83,6 +90,18 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             _ => vec![],
         },
     };
+    Decision { entries, answer: None }
+}
+
+/// Whether a tree shows what nobody here decided, and did not when it was compared before.
+fn is_strange_now(known: Known<'_>, id: &TreeId, wrong: &Wrong) -> bool {
+    wrong.what == Kind::Strange && known.wrong.get(id).is_none_or(|before| before.what != Kind::Strange)
+}
+
+/// Returns what to log of a package that is not what was accepted; nothing if it is listed there no longer.
+pub(in crate::process) fn altered(known: Known<'_>, found: &Altered) -> Decision {
+    let is_listed = found.nevra.as_ref().is_none_or(|nevra| known.world.lists(&found.dist, &found.tree, nevra));
+    let entries = is_listed.then(|| Entry::of_daemon(found.clone())).into_iter().collect();
     Decision { entries, answer: None }
 }
 

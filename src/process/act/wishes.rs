@@ -183,6 +183,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Published(_)
         | Fact::Retired(_)
         | Fact::Released(_)
+        | Fact::Altered(_)
         | Fact::Restored(_)
         | Fact::Submitted(_)
         | Fact::Staged(_)

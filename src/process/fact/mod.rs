@@ -288,6 +288,8 @@ facts! {
     Retired(tree::Retired), "retired";
     /// A tree is under management no longer.
     Released(tree::Released), "released";
+    /// Something else has changed what clients get in a tree.
+    Altered(tree::Altered);
     /// A tree is to list again what it listed before.
     Restored(tree::Restored);
     /// A rollout was created.
@@ -1160,6 +1162,15 @@ pub(crate) mod samples {
         vec![Allowed { dist, nevra, sha256: Sha256([7; 32]) }.into()]
     }
 
+    /// What was changed by something else.
+    pub(crate) fn of_alterations() -> Vec<Fact> {
+        let (dist, tree) = ("umd/3/sl6/x86_64".parse().expect("a path"), "testing".parse().expect("a name"));
+        let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().ok();
+        let tree = super::tree::Altered { dist, tree, nevra: None, why: "repomd.xml is not ours".into() };
+        let package = super::tree::Altered { nevra, why: "other bytes".into(), ..tree.clone() };
+        vec![tree.into(), package.into()]
+    }
+
     /// What the files of reports mention.
     pub(crate) fn of_mentions() -> Vec<Fact> {
         let mentions = |fact: Fact| match fact {
@@ -1377,6 +1388,7 @@ mod tests {
             .chain(samples::of_issues())
             .chain(samples::of_allowances())
             .chain(samples::of_mentions())
+            .chain(samples::of_alterations())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1474,6 +1486,7 @@ mod tests {
         all.extend(samples::of_issues());
         all.extend(samples::of_allowances());
         all.extend(samples::of_mentions());
+        all.extend(samples::of_alterations());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.

@@ -52,6 +52,22 @@ pub struct Released {
     pub tree: TreeName,
 }
 
+/// Something else has changed what clients get in a tree: it shows what nobody here decided, or a package there is not what
+/// was accepted. Those who answer for security want to hear of it (S3-37).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Altered {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+    /// The package, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nevra: Option<Nevra>,
+    /// What was found.
+    pub why: String,
+}
+
 /// A tree is to list again what it listed at an earlier revision; or, where that is the revision that it shows, what it lists
 /// now without some packages. A plan follows from it, as from a step of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +188,26 @@ impl Kind for Released {
 impl fmt::Display for Released {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "released {}/{} from management, with everything adopted there", self.tree, self.dist)
+    }
+}
+
+impl Kind for Altered {
+    const NAME: &'static str = "tree.altered";
+
+    fn about(&self) -> Vec<Subject> {
+        let tree = Subject::Tree(TreeId { dist: self.dist.clone(), tree: self.tree.clone() });
+        let package = self.nevra.iter().map(|nevra| Subject::Package(self.dist.clone(), nevra.clone()));
+        std::iter::once(tree).chain(package).collect()
+    }
+}
+
+impl fmt::Display for Altered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dist, tree, nevra, why } = self;
+        match nevra {
+            Some(nevra) => write!(f, "{nevra} in {tree}/{dist} is not what was accepted: {why}"),
+            None => write!(f, "{tree}/{dist} was changed by something else: {why}"),
+        }
     }
 }
 

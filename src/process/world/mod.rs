@@ -268,6 +268,8 @@ impl World {
                 }
             }
             Fact::Retired(retired) => self.trees.retired(retired),
+            // It is told, and kept; what a tree lists has not changed by it.
+            Fact::Altered(_) => {}
             Fact::Submitted(submitted) => {
                 self.rollouts.submitted(stamp, submitted);
                 self.attributes.titled(&submitted.rollout, &submitted.title);

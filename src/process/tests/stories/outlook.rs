@@ -8,7 +8,8 @@ use super::*;
 use crate::domain::changes::{Amount, Class};
 use crate::domain::listing::Listing;
 use crate::process::difference::{Row, Shown, difference};
-use crate::process::outlook::{Outlook, TreeOutlook, outlook};
+use crate::process::known::Known;
+use crate::process::outlook::{Outlook, TreeOutlook, listings, outlook};
 use crate::process::world::Tree;
 
 const OTHER: &str = "umd/4/el7/x86_64";
@@ -36,6 +37,15 @@ impl Story {
             return told;
         }
         assert!(matches!(self.answer, Some(Answer::Moved { .. })), "{:?}", self.answer);
+        // A preview shows the very trees.
+        let as_before = Known { world: &before, ..self.known() };
+        let rollout = &before.rollouts[&id.parse::<RolloutId>().expect("an id")];
+        for (id, listing) in listings(as_before, [rollout], state).expect("a step") {
+            let files = |listing: &Listing| -> Vec<(Nevra, String)> {
+                listing.iter().map(|(nevra, entry)| (nevra.clone(), entry.location(nevra))).collect()
+            };
+            assert_eq!(files(&listing), files(&self.world.trees.listing(&id)), "{id}");
+        }
         let ids: BTreeSet<&TreeId> = before.trees.ids().chain(self.world.trees.ids()).collect();
         for id in ids {
             let (was, is) = (before.trees.listing(id), self.world.trees.listing(id));

@@ -6,9 +6,12 @@ use crate::domain::attributes::{AttributeChanges, Change};
 use crate::domain::message::Group;
 use crate::domain::refusal::Code;
 use crate::domain::request::Priority;
+use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::notice::Message;
 use crate::process::fact::package::{Refused, RefusedTogether};
+use crate::process::fact::tree::Altered;
+use crate::process::input::{Found, WorkEnd};
 use crate::process::message::with_messages;
 
 /// The messages that are due, each with its text.
@@ -178,6 +181,42 @@ fn those_who_answer_for_security_are_told_of_files_that_look_tampered_with() {
     let (dist, code) = (DIST.parse().expect("a path"), Code::KeyRevoked.as_str().to_owned());
     let many = RefusedTogether { dist, code, detail: "revoked".into(), files, more: 7 };
     assert_eq!(told(&mut story, vec![Entry::of_daemon(many)]), 1);
+}
+
+/// S3-37: so they are of a tree that something else has changed, once until it is in order again.
+#[test]
+fn those_who_answer_for_security_are_told_of_trees_that_something_else_has_changed() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    story.arrives(BDII);
+    let id: TreeId = format!("untested/{DIST}").parse().expect("a tree");
+    let wrong = |what: Kind| vec![(id.clone(), Wrong { why: "repomd.xml is not the daemon's".into(), what })];
+    let inspected = |story: &mut Story, wrong: Vec<(TreeId, Wrong)>| {
+        let found = Found::Inspected { published: vec![], wrong: wrong.clone() };
+        let work = Work::Inspect(DIST.parse().expect("a path"), vec![]);
+        story.tell(&Input::WorkEnded(work, WorkEnd::done(found)));
+        story.wrong = wrong.into_iter().collect();
+    };
+    inspected(&mut story, wrong(Kind::Other));
+    assert_eq!(due(&story), [""; 0], "a disk that is not mounted is nobody's doing");
+    inspected(&mut story, wrong(Kind::Strange));
+    assert_eq!(due(&story), ["tree-altered"]);
+    insta::assert_snapshot!("a tree was changed", letters(&story));
+    inspected(&mut story, wrong(Kind::Strange));
+    assert_eq!(due(&story), ["tree-altered"], "it is known");
+    inspected(&mut story, vec![]);
+    inspected(&mut story, wrong(Kind::Strange));
+    assert_eq!(due(&story), ["tree-altered"; 2], "it is another time");
+    // A package counts as long as it is listed there.
+    let altered = |nevra: &str| {
+        let (dist, tree) = (id.dist.clone(), id.tree.clone());
+        Input::Altered(Altered { dist, tree, nevra: nevra.parse().ok(), why: "other bytes".into() })
+    };
+    story.tell(&altered("gone-1-1.noarch"));
+    assert_eq!(due(&story).len(), 2);
+    story.tell(&altered(BDII));
+    assert_eq!(due(&story).len(), 3);
 }
 
 /// S0-37.
