@@ -336,12 +336,16 @@ async fn announce(site: &Site, shared: Arc<Shared>) {
     if patience.await.is_err() {
         tracing::warn!("the packages of the example have not been taken in yet");
     }
-    let _ = std::io::stdout().write_all(words(site).as_bytes());
+    let begun = EXAMPLE.parse().ok().and_then(|id| Some(shared.read().world.rollouts.get(&id)?.state.to_string()));
+    let _ = std::io::stdout().write_all(words(site, begun.as_deref()).as_bytes());
     let _ = std::io::stdout().flush();
 }
 
 /// A command to try, and what it does. It is one of `rolloutctl`, if it does not begin with another program.
 type Try = (&'static str, &'static str);
+
+/// The rollout of the walk.
+const EXAMPLE: &str = "example-1";
 
 /// What early adopters do, as one of them would type it.
 const EARLY_ADOPTER: &str = "early-adopter ";
@@ -399,14 +403,21 @@ fn way(procedure: &str) -> &'static [Try] {
     }
 }
 
-/// The text printed when the site is running.
-fn words(site: &Site) -> String {
+/// The text printed when the site is running; `begun` is the state of its rollout if an earlier start got that far.
+fn words(site: &Site, begun: Option<&str>) -> String {
     let (dir, url) = (site.dir.display(), site.url());
     let ctl = site.dir.join("rolloutctl");
     let ctl = ctl.display();
     let mut text = String::new();
     let _ = writeln!(text, "\nAn example site is running in {dir}");
     let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
+    if let Some(state) = begun {
+        let _ = writeln!(text, "It goes on where it was: the rollout {EXAMPLE} is in {state}.");
+        let _ = writeln!(text, "What may come next: {ctl} why {EXAMPLE}");
+        let _ = writeln!(text, "What was done so far: {ctl} log");
+        let _ = writeln!(text, "For the walk from its beginning, start a new site with --dir\n");
+        return text;
+    }
     let _ = writeln!(text, "Three signed packages and one unsigned were dropped into {dir}/incoming/{DIST}");
     let _ = writeln!(text, "The signed ones are in the tree `untested` now.");
     let _ = writeln!(text, "In another terminal, run one after the other:\n");
@@ -434,8 +445,9 @@ mod tests {
 
     #[test]
     fn what_to_try_is_printed() {
-        let words = |procedure: &str| words(&Site { dir: "/tmp/site".into(), port: 8640, procedure: procedure.into() });
-        insta::assert_snapshot!(procedure::names().map(words).collect::<String>());
+        let site = |procedure: &str| Site { dir: "/tmp/site".into(), port: 8640, procedure: procedure.into() };
+        insta::assert_snapshot!(procedure::names().map(|name| words(&site(name), None)).collect::<String>());
+        insta::assert_snapshot!("a second start", words(&site("egi"), Some("StageRollOut")));
     }
 
     /// The files in a directory, with their bytes.

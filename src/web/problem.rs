@@ -102,7 +102,7 @@ impl Problem {
     /// A step was refused; the findings say why.
     pub fn refused(judgement: &Judgement) -> Self {
         let (status, title) = match judgement.verdict {
-            Verdict::Pass | Verdict::Reject => (StatusCode::UNPROCESSABLE_ENTITY, "The step is refused"),
+            Verdict::Pass | Verdict::Reject => (StatusCode::UNPROCESSABLE_ENTITY, "The request is refused"),
             Verdict::Wait => (StatusCode::CONFLICT, "The step has to wait"),
             Verdict::NeedsAdmin => (StatusCode::FORBIDDEN, "Somebody with more rights has to do this"),
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests play uploaders and admins")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -265,4 +266,37 @@ fn manual_pages_and_completions_are_made_from_the_commands() {
     fs::write(&example, run(rolloutd, &["init"])).unwrap();
     let out = Command::new(rolloutd).args(["check", "--config"]).arg(&example).output().unwrap();
     assert!(!said(&out).contains("is not a known key"), "{}", said(&out));
+}
+
+/// Issue 12.7: at a terminal, what cannot be undone is asked about; a script has decided.
+#[test]
+fn whoever_sits_at_a_terminal_is_asked_before_packages_are_withdrawn() {
+    let (mut site, nevra) = with_package();
+    site.submit("1", &[&nevra]);
+    site.go_through("1", &["InVerification", "StageRollOut"]);
+    let at_terminal = |site: &Site, words: &str, answer: &str| {
+        let (ctl, token) = (env!("CARGO_BIN_EXE_rolloutctl"), site.path("keys/token"));
+        let command = format!("{ctl} --url http://{} --token-file {} {words}", site.address(), token.display());
+        let mut script = Command::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        script.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        script.wait_with_output().unwrap()
+    };
+    let out = at_terminal(&site, "move 1 Rejected", "n\n");
+    let told = said(&out);
+    assert!(told.contains("1 package of 1 will be withdrawn") && told.contains("nothing was changed"), "{told}");
+    assert!(!out.status.success());
+    assert_eq!(listed(&site, "testing"), [nevra]);
+    let out = at_terminal(&site, "erase nobody --reason why", "\n");
+    assert!(said(&out).contains("cannot be undone"), "{}", said(&out));
+    let out = at_terminal(&site, "move 1 Rejected", "y\n");
+    assert!(out.status.success(), "{}", said(&out));
+    site.wait("the withdrawal", |site| listed(site, "testing").is_empty().then_some(()));
+    // Nothing is asked with --yes.
+    let out = at_terminal(&site, "erase nobody --yes --reason why", "");
+    assert!(!said(&out).contains("Go on?"), "{}", said(&out));
 }

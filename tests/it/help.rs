@@ -82,6 +82,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["bundle", "add"],
     &["bundle", "remove"],
     &["bundle", "notes"],
+    &["bundle", "approve"],
     &["bundle", "move"],
     &["bundle", "affected"],
     &["bundle", "correct"],

@@ -55,7 +55,7 @@ fn show(calendar: &CalendarBody, width: usize) -> String {
     let _ = writeln!(text, "packages may move:     {when}{why}");
     let deadline = calendar.in_one_working_day.as_ref().map_or("never", |at| at.local.as_str());
     let _ = writeln!(text, "in one working day:    {deadline}");
-    let ahead = count(calendar.days, "day");
+    let ahead = if calendar.days == 1 { "day".to_owned() } else { count(calendar.days, "day") };
     if calendar.next.is_empty() {
         let _ = writeln!(text, "\nNothing opens or closes in the next {ahead}, and there is no holiday.");
         return text;

@@ -6,6 +6,7 @@ use super::words::{document, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
+use crate::process::fact::count;
 use crate::web::api::restore::{CleanBody, CleanedBody};
 
 /// Takes packages out of a tree, such as a mistaken upload
@@ -93,10 +94,18 @@ async fn clean(client: &Client, tree: &str, body: &CleanBody, no_wait: bool, jso
         CleanedBody::Planned(plan) => {
             let exit = if plan.verdict == "pass" { Exit::Done } else { Exit::Refused };
             let mut text = if json { document(&plan) } else { show_plan(&plan, table::width(), &own_name()) };
-            if !json && body.keep.is_some() && plan.change.is_some() && exit == Exit::Done {
-                text.push_str("Nothing was changed. To do it, add --yes --reason WHY.\n");
+            match (body.keep.filter(|_| !json && exit == Exit::Done), &plan.change) {
+                (Some(_), Some(_)) => text.push_str("Nothing was changed. To do it, add --yes --reason WHY.\n"),
+                (Some(keep), None) => text = nothing_older(keep),
+                (None, _) => {}
             }
             Ok(Outcome { text, exit })
         }
     }
+}
+
+/// What is said if nothing is to be retired.
+fn nothing_older(keep: usize) -> String {
+    let versions = count(keep, "version");
+    format!("Nothing to retire: beside packages of open rollouts, no name has more than {versions} here.\n")
 }

@@ -1,6 +1,6 @@
 //! `rolloutctl erase`: erases somebody from the register of people.
 
-use super::ask::escape;
+use super::ask::{confirm, escape};
 use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
@@ -23,6 +23,9 @@ pub struct EraseArgs {
     /// Why; stays in the logbook for ever, so do not name the person
     #[arg(long)]
     reason: String,
+    /// Do not ask whether to go on, as is done at a terminal
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Runs it.
@@ -30,7 +33,8 @@ pub struct EraseArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let EraseArgs { person, reason } = args;
+    let EraseArgs { person, reason, yes } = args;
+    confirm(yes, &format!("Nobody will know any more who {person} is, and that cannot be undone."))?;
     let path = format!("/api/v1/people/{}", escape(&person));
     let erased: ErasedBody = client.delete(&path, &EraseBody { reason }).await?;
     let words = if erased.erased {

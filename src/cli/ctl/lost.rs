@@ -1,6 +1,6 @@
 //! `rolloutctl lost`: gives up a package whose bytes no longer exist anywhere.
 
-use super::ask::escape;
+use super::ask::{confirm, escape};
 use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
@@ -22,6 +22,9 @@ pub struct LostArgs {
     /// The distribution; may be omitted if only one has it
     #[arg(long)]
     distribution: Option<String>,
+    /// Do not ask whether to go on, as is done at a terminal
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Runs it.
@@ -29,7 +32,8 @@ pub struct LostArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: LostArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LostArgs { nevra, reason, distribution } = args;
+    let LostArgs { nevra, reason, distribution, yes } = args;
+    confirm(yes, &format!("{nevra} leaves every tree, and comes back only if its file is found."))?;
     let path = format!("/api/v1/packages/{}/lost", escape(&nevra));
     let lost: LostBody = client.post(&path, &LoseBody { distribution, reason }).await?;
     let words = format!("{} is no longer listed in {} of {}.\n", lost.nevra, lost.trees.join(", "), lost.distribution);

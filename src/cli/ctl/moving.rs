@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{escape, one, recorded, warned};
+use super::ask::{asks, confirm, escape, one, recorded, warned};
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
-use crate::domain::workflow::quoted;
+use crate::domain::workflow::{Effect, quoted};
 use crate::link::clock::Clock;
+use crate::process::fact::count;
 use crate::web::api::asking::RecordedBody;
 use crate::web::api::holds::{DateBody, NOW, ReasonBody};
 use crate::web::api::moves::{MoveBody, MovedBody};
+use crate::web::api::plan::PlanBody;
 use crate::web::api::rollouts::RolloutBody;
 
 /// How long `move` waits for the packages. Promoting a large bundle takes seconds.
@@ -54,6 +56,9 @@ pub struct MoveArgs {
     /// Do not wait until the packages have moved
     #[arg(long)]
     no_wait: bool,
+    /// Do not ask whether to go on, as is done at a terminal before packages are withdrawn
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Runs it.
@@ -61,8 +66,18 @@ pub struct MoveArgs {
 /// # Errors
 /// If there is no daemon, it refuses, or the packages do not move.
 pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let MoveArgs { mut words, reason, at, when_possible, no_wait } = args;
+    let MoveArgs { mut words, reason, at, when_possible, no_wait, yes } = args;
     let state = words.pop().unwrap_or_default();
+    if asks(yes) {
+        for rollout in &words {
+            if let Some(packages) = withdrawn(client, rollout, &state).await {
+                confirm(
+                    yes,
+                    &format!("{packages} of {rollout} will be withdrawn; only an admin can let one in again."),
+                )?;
+            }
+        }
+    }
     let step = Step { state, reason, at, when_possible, no_wait };
     if let [rollout] = words.as_slice() {
         return step.take(rollout, client).await.map(|taken| taken.outcome(json));
@@ -78,6 +93,15 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
         }
     }
     Ok(together(all, json))
+}
+
+/// How many packages a step withdraws, if it does. Whatever is wrong with the question is said of the step itself.
+async fn withdrawn(client: &Client, rollout: &str, state: &str) -> Option<String> {
+    let path = format!("/api/v1/rollouts/{}/plan?state={}&limit=1", escape(rollout), escape(state));
+    let plan: PlanBody = client.get(&path).await.ok()?;
+    let withdraws = plan.effect.is_some_and(|effect| effect == Effect::Withdraw.to_string());
+    let packages = one(client, rollout).await.ok()?.packages.len();
+    (withdraws && !plan.trees.is_empty()).then(|| count(packages, "package"))
 }
 
 /// What is to be done with each rollout.

@@ -34,7 +34,7 @@ const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 pub struct RestoreArgs {
     /// The tree, as `rolloutctl trees` prints it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
     tree: String,
-    /// The revision whose packages the tree is to list again
+    /// The revision whose packages the tree is to list again: the Unix time of that publication, in seconds
     #[arg(long, value_name = "REVISION")]
     to: u64,
     /// Why; recorded in the logbook

@@ -1,6 +1,7 @@
 //! Output that the commands share: documents, times, and a rollout's next steps.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 use serde::Serialize;
 
@@ -25,9 +26,25 @@ pub(super) fn moment(at: &str) -> String {
 pub(super) fn show_findings(findings: &[FindingBody]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
+        let verdict = painted(&format!("{:<11}", finding.verdict), &finding.verdict);
+        let _ = writeln!(text, "  {verdict} {} ({})", finding.sentence, finding.code);
     }
     text
+}
+
+/// Text in the colour of a verdict, on a terminal where nobody has set `NO_COLOR` (no-color.org).
+fn painted(text: &str, verdict: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain || !std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+        return text.to_owned();
+    }
+    let colour = match verdict {
+        "pass" => "32",
+        "wait" => "33",
+        "reject" => "31",
+        _ => "35",
+    };
+    format!("\x1b[{colour}m{text}\x1b[0m")
 }
 
 /// How this program was called; the example site has its own script for it.
