@@ -57,15 +57,18 @@ impl Machine {
         fs::write(self.path("repos/test.repo"), text).unwrap();
     }
 
+    /// Takes the one file that a tree has for early adopters, instead of all others (S1-24).
+    pub(crate) fn repo_of_early_adopters(&self, tree: &Path) {
+        for file in files_below(&self.path("repos")) {
+            fs::remove_file(file).unwrap();
+        }
+        let mut files = fs::read_dir(tree).unwrap().map(|entry| entry.unwrap().path());
+        self.repo_file(&files.find(|file| file.display().to_string().ends_with("-with-production.repo")).unwrap());
+    }
+
     /// Takes a `.repo` file.
     pub(crate) fn repo_file(&self, file: &Path) {
         fs::copy(file, self.path("repos").join(file.file_name().unwrap())).unwrap();
-    }
-
-    /// Points dnf at one more tree.
-    pub(crate) fn repo(&self, name: &str, url: &str, key: &str) {
-        let text = format!("[{name}]\nname={name}\nbaseurl={url}\ngpgkey={key}\nenabled=1\n");
-        fs::write(self.path(&format!("repos/{name}.repo")), text).unwrap();
     }
 
     pub(crate) fn dnf(&self, words: &[&str]) -> Output {

@@ -71,7 +71,7 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     good(&site, TEAMS[1].0, &["reject", "rt-1", TEAMS[1].0, "--reason", "no staff this week"]);
     good(&site, TEAMS[0].0, &["accept", "rt-1", TEAMS[0].0]);
     // 9: they update from production and testing.
-    adopter.repo("testing", &site.plain_url("testing"), &key);
+    adopter.repo_of_early_adopters(&site.tree("testing"));
     let out = adopter.dnf(&["update"]);
     assert!(out.status.success() && adopter.has("bdii-site", "1.0.1"), "{}", said(&out));
     // 10: a problem becomes an issue, and one that nobody can work with stops the rollout (S0-41 to S0-43).

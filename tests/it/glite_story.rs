@@ -57,9 +57,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     });
     // 8: they update from production and delta (S1-24), and say how that went (S1-26).
     let adopter = Machine::new();
-    let key = site.key_url();
-    adopter.repo("production", &site.plain_url("production"), &key);
-    adopter.repo("delta", &site.plain_url("delta"), &key);
+    adopter.repo_of_early_adopters(&site.tree("delta"));
     let out = adopter.dnf(&["install", "voms", "yaim"]);
     assert!(out.status.success() && adopter.has("voms", "2.0") && adopter.has("yaim", "4.0"), "{}", said(&out));
     refused(&site, TWO, &["task", "begin", "1", "success"], "(role)");
@@ -161,7 +159,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     );
     // 20: a production site gets exactly what was released; an early adopter has nothing left to update (S1-56).
     let production = Machine::new();
-    production.dnf_repo(&site.plain_url("production"), &key);
+    production.dnf_repo(&site.plain_url("production"), &site.key_url());
     let out = production.dnf(&["install", "voms"]);
     assert!(out.status.success() && production.has("voms", "2.0"), "{}", said(&out));
     assert!(!production.dnf(&["install", "yaim"]).status.success(), "it was rejected");
