@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::api::log::{self, LogQuery};
 use super::api::rollouts::RolloutsQuery;
+use super::api::uploads::{UploadsBody, waiting_in};
 use super::auth;
 use super::context::{Context, SiteFacts};
 use super::health;
@@ -16,6 +17,7 @@ use crate::domain::gate::Judgement;
 use crate::domain::legible;
 use crate::domain::names::RolloutId;
 use crate::domain::people::People;
+use crate::domain::refusal::Code;
 use crate::domain::workflow;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::process::fact::Subject;
@@ -38,6 +40,42 @@ struct Index {
     next: Option<String>,
     trees: Vec<TreeRow>,
     refused: Vec<(Timestamp, Refused)>,
+}
+
+#[derive(Template)]
+#[template(path = "uploads.html")]
+struct Uploads {
+    site: String,
+    waiting: Vec<UploadsBody>,
+    none_waits: bool,
+    refused: Vec<RefusedRow>,
+}
+
+/// A refused file as shown on a page.
+struct RefusedRow {
+    at: String,
+    dist: String,
+    upload: String,
+    code: String,
+    rule: &'static str,
+    detail: String,
+    remedy: &'static str,
+}
+
+impl RefusedRow {
+    fn of((at, refused): &(Timestamp, Refused)) -> Self {
+        // Of a code that only an older program had, nothing is known but itself.
+        let code: Option<Code> = refused.code.parse().ok();
+        Self {
+            at: moment(*at),
+            dist: refused.dist.to_string(),
+            upload: refused.upload.clone(),
+            code: refused.code.clone(),
+            rule: code.map_or("", Code::rule),
+            detail: refused.detail.clone(),
+            remedy: code.map_or("", Code::remedy),
+        }
+    }
 }
 
 struct TreeRow {
@@ -170,6 +208,19 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries }))
 }
 
+/// What waits to be taken in, and what was refused, with what to do about it.
+pub async fn uploads(State(context): State<Context>) -> Response {
+    let site = context.site().name.clone();
+    let inside = context.engine.shared().read();
+    let mut waiting = waiting_in(&inside);
+    for file in waiting.iter_mut().flat_map(|dist| &mut dist.files) {
+        file.since = file.since.as_deref().and_then(|at| at.parse().ok()).map(moment);
+    }
+    let none_waits = waiting.iter().all(|dist| dist.total == 0);
+    let refused = inside.world.packages.refused.iter().rev().take(PAGE).map(RefusedRow::of).collect();
+    page(&Uploads { site, waiting, none_waits, refused })
+}
+
 /// The logbook, newest page first.
 pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) -> Result<Response, Problem> {
     let last = context.engine.shared().read().world.last;
@@ -189,6 +240,7 @@ mod tests {
     use crate::domain::names::TreeId;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::world::World;
+    use crate::web::api::uploads::UploadBody;
 
     #[tokio::test]
     async fn a_title_that_reads_backwards_is_seen_as_what_it_is() {
@@ -299,6 +351,33 @@ mod tests {
     fn the_page_of_the_logbook_is_as_it_was() {
         let page = Log { site: "Example software repository".to_owned(), entries: entries(), older: Some(7) };
         insta::assert_snapshot!(page.render().expect("it renders"));
+    }
+
+    #[test]
+    fn the_page_of_uploads_says_what_waits_what_was_refused_and_what_to_do() {
+        let file = UploadBody {
+            path: "jane/<a>.rpm.part".to_owned(),
+            kind: "suffix".to_owned(),
+            why: "its name does not end with .rpm".to_owned(),
+            since: Some(moment(Timestamp::UNIX_EPOCH)),
+            remedy: "rename it".to_owned(),
+        };
+        let waiting =
+            UploadsBody { distribution: "umd/3/sl6/x86_64".to_owned(), total: 3, troubles: 1, files: vec![file] };
+        let refused = |code: &str| Refused {
+            dist: "umd/3/sl6/x86_64".parse().expect("a path"),
+            upload: "bad.rpm".to_owned(),
+            sha256: None,
+            code: code.to_owned(),
+            detail: "no signature".to_owned(),
+        };
+        let row = |code| RefusedRow::of(&(Timestamp::UNIX_EPOCH, refused(code)));
+        let site = || "Example software repository".to_owned();
+        let rows = vec![row("unsigned"), row("a-code-of-yesterday")];
+        let some = Uploads { site: site(), waiting: vec![waiting], none_waits: false, refused: rows };
+        let none = Uploads { site: site(), waiting: vec![], none_waits: true, refused: vec![] };
+        let pages = [some, none].map(|page| page.render().expect("it renders"));
+        insta::assert_snapshot!(pages.join("\n"));
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
     let mut routes = Router::new()
         .route("/", get(pages::index))
         .route("/rollouts/{id}", get(pages::rollout))
+        .route("/uploads", get(pages::uploads))
         .route("/log", get(pages::log))
         .route("/style.css", get(pages::style))
         .route("/api/v1/openapi.json", get(|| async move { ([("content-type", "application/json")], document) }))
@@ -243,7 +244,9 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_taken_for_a_page_that_may_run_something() {
-        for path in ["/", "/log", "/style.css", "/nope", "/api/v1/trees", "/healthz", "/metrics", "/api/v1/nope"] {
+        for path in
+            ["/", "/uploads", "/log", "/style.css", "/nope", "/api/v1/trees", "/healthz", "/metrics", "/api/v1/nope"]
+        {
             for accept in ["text/html", "*/*"] {
                 let (_, headers, _) = ask(to("GET", path).header("accept", accept), vec![]).await;
                 assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
@@ -282,8 +285,9 @@ mod tests {
     fn the_document_has_every_route_and_no_other() {
         let mut routes = routes_in(include_str!("routes.rs"));
         // Pages are for people, and the document need not describe itself.
-        let is_page =
-            |path: &str| ["/", "/rollouts/{id}", "/log", "/style.css", "/api/v1/openapi.json"].contains(&path);
+        let is_page = |path: &str| {
+            ["/", "/rollouts/{id}", "/uploads", "/log", "/style.css", "/api/v1/openapi.json"].contains(&path)
+        };
         routes.retain(|(path, _)| !is_page(path));
         routes.extend(routes_in(include_str!("api/mod.rs")));
         let document: serde_json::Value = serde_json::from_str(&openapi()).expect("JSON");

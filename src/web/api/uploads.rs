@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backlog::Kind;
 use crate::domain::names::DistPath;
+use crate::engine::view::View;
 use crate::web::context::Context;
 
 /// The waiting uploads of a distribution.
@@ -19,6 +20,13 @@ pub struct UploadsBody {
     pub troubles: u64,
     /// The uploads that are named, the worst first.
     pub files: Vec<UploadBody>,
+}
+
+impl UploadsBody {
+    /// How many of them are not named.
+    pub fn unnamed(&self) -> u64 {
+        self.total.saturating_sub(self.files.len() as u64)
+    }
 }
 
 /// A waiting file.
@@ -41,7 +49,11 @@ pub struct UploadBody {
 #[utoipa::path(get, path = "/api/v1/uploads", tag = "uploads",
     responses((status = 200, description = "All distributions", body = Vec<UploadsBody>)))]
 pub async fn waiting(State(context): State<Context>) -> Json<Vec<UploadsBody>> {
-    let inside = context.engine.shared().read();
+    Json(waiting_in(&context.engine.shared().read()))
+}
+
+/// What waits, by distribution.
+pub(in crate::web) fn waiting_in(view: &View) -> Vec<UploadsBody> {
     let of_dist = |(dist, waiting): (&DistPath, &crate::domain::backlog::Backlog)| UploadsBody {
         distribution: dist.to_string(),
         total: waiting.total(),
@@ -58,5 +70,5 @@ pub async fn waiting(State(context): State<Context>) -> Json<Vec<UploadsBody>> {
             })
             .collect(),
     };
-    Json(inside.uploads.iter().map(of_dist).collect())
+    view.uploads.iter().map(of_dist).collect()
 }
