@@ -126,6 +126,12 @@ fn it_is_said_once_that_nobody_has_accepted_in_time() {
     let mut accepted = story.clone();
     accepted.records(&srm, answer(&two, true));
     assert_eq!(said(&mut accepted), 0);
+    // Who takes the teams out of the registry knows that nobody is left.
+    let mut gone = story.clone();
+    for team in [&one, &two] {
+        gone.records(&srm, Ask::RemoveTeam { team: team.clone(), reason: "closed".into() });
+    }
+    assert_eq!(said(&mut gone), 0);
     // On hold nobody is late; afterwards there is another day.
     let mut held = story.clone();
     held.records(&srm, Ask::Stall { rollout: id("r"), reason: "wait".into() });
