@@ -81,6 +81,7 @@ pub fn run(args: &PreviewArgs, now: Timestamp) -> Result<Outcome, Failure> {
     if std::fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::new(Exit::Usage, format!("{} is not empty: name a new directory", into.display())));
     }
+    outside(&into, &settings)?;
     let disk = Kernel::below(vec![into.clone()]);
     let bar = progress(trees.values().map(|listing| listing.len() as u64).sum());
     let mut built = Vec::new();
@@ -102,6 +103,22 @@ pub fn run(args: &PreviewArgs, now: Timestamp) -> Result<Outcome, Failure> {
         .map_err(|e| fail(&e))?;
     let built: Vec<(&TreeId, u64)> = built.into_iter().map(|(id, _, packages)| (id, packages)).collect();
     Ok(Outcome::done(if args.json { show_json(&into, &built) } else { show(&into, &built) }))
+}
+
+/// Refuses a directory that is the site's own: a preview must not be served, taken in, or counted as state.
+fn outside(into: &Path, settings: &Settings) -> Result<(), Failure> {
+    let real = |path: &Path| {
+        let there = path.ancestors().find_map(|dir| Some((dir, std::fs::canonicalize(dir).ok()?)));
+        there.map_or_else(|| path.to_owned(), |(dir, real)| real.join(path.strip_prefix(dir).unwrap_or(path)))
+    };
+    let (into, site) = (real(into), &settings.site);
+    match [&site.root, &site.state, &site.incoming].into_iter().find(|dir| into.starts_with(real(dir))) {
+        None => Ok(()),
+        Some(dir) => {
+            let why = format!("{} lies in {}, which is the daemon's own", into.display(), dir.display());
+            Err(Failure::new(Exit::Usage, why).hint("name a directory elsewhere"))
+        }
+    }
 }
 
 fn fail(error: &dyn std::error::Error) -> Failure {

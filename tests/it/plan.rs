@@ -167,6 +167,14 @@ fn the_trees_after_a_step_are_built_beside_those_that_clients_see() {
         assert!(out.status.code() == Some(1) && said(&out).contains(why), "{}", said(&out));
         assert!(!into.exists(), "{words:?}");
     }
+    // Nor does it go where clients or the daemon would find it.
+    let link = site.path("link");
+    std::os::unix::fs::symlink(site.path("root"), &link).unwrap();
+    for dir in [site.path("root/new"), site.path("state"), site.incoming().join("x/y"), link.join("new")] {
+        let out = preview(&site, &["StageRollOut", "new", "--into", &dir.display().to_string()]);
+        assert!(out.status.code() == Some(2), "{}", said(&out));
+    }
+    assert!(!site.path("root/new").exists() && shown(&site) == before);
     let out = preview(&site, &["StageRollOut", "new", "--into", &to]);
     assert!(out.status.success(), "{}", said(&out));
     assert!(said(&out).contains("preview/testing/umd/3/sl6/x86_64: 3 packages"), "{}", said(&out));
