@@ -37,8 +37,8 @@ use crate::store::tree;
 /// bundle, it is as if all of them had gone.
 ///
 /// The metadata is not signed: sites would trust what the site's key has signed. Packages are copied,
-/// so DIR needs as much room as the trees have. Run this as the daemon's user, or as anyone who can
-/// read the state directory; the daemon may be running.
+/// so DIR needs as much room as the trees have. Its .cache can be removed. Run this as the daemon's
+/// user; the daemon may be running.
 ///
 /// Example: rolloutd preview Production rt-1234 --into /srv/preview
 ///
@@ -81,12 +81,18 @@ pub fn run(args: &PreviewArgs, now: Timestamp) -> Result<Outcome, Failure> {
     if std::fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::new(Exit::Usage, format!("{} is not empty: name a new directory", into.display())));
     }
+    // What dnf reads as one address, and a shell as one word.
+    if !into.to_str().is_some_and(|text| text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c))) {
+        let why = format!("{} cannot stand in a .repo file", into.display().to_string().escape_debug());
+        return Err(Failure::new(Exit::Usage, why).hint("name a directory with letters, digits and . _ - + only"));
+    }
     outside(&into, &settings)?;
     let disk = Kernel::below(vec![into.clone()]);
     let bar = progress(trees.values().map(|listing| listing.len() as u64).sum());
     let mut built = Vec::new();
     for (id, listing) in &trees {
-        let Some(dist) = settings.distributions.iter().find(|dist| dist.path == id.dist) else { continue };
+        let dist = settings.distributions.iter().find(|dist| dist.path == id.dist);
+        let dist = dist.ok_or_else(|| Failure::new(Exit::Usage, format!("{} is not in the configuration", id.dist)))?;
         let members = if dist.blocks { Members::Blocks } else { Members::One };
         let form = Form { compression: dist.compression, members, checksum: dist.checksum };
         let items: Vec<Item> = items(&world, &settings.site.root, id, listing).collect();
@@ -205,9 +211,9 @@ fn show(into: &Path, built: &[(&TreeId, u64)]) -> String {
 fn show_json(into: &Path, built: &[(&TreeId, u64)]) -> String {
     let trees: Vec<_> = built
         .iter()
-        .map(|(id, packages)| json!({"tree": id.to_string(), "dir": tree::dir(into, id), "packages": packages}))
+        .map(|(id, packages)| json!({"tree": id.to_string(), "dir": tree::dir(into, id).display().to_string(), "packages": packages}))
         .collect();
-    format!("{}\n", json!({ "trees": trees, "repo_file": into.join("preview.repo") }))
+    format!("{}\n", json!({ "trees": trees, "repo_file": into.join("preview.repo").display().to_string() }))
 }
 
 #[cfg(test)]

@@ -99,10 +99,11 @@ fn of_xml(xml: &str, text: &mut String) -> quick_xml::Result<()> {
     }
 }
 
-/// Appends the values of attributes that are addresses.
+/// Appends the addresses to which a link leads; those of namespaces and types are none.
 fn addresses(tag: &BytesStart<'_>, text: &mut String) {
     for attribute in tag.attributes().flatten() {
         if let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0)
+            && matches!(attribute.key.local_name().as_ref(), "href" | "Target")
             && value.contains("://")
         {
             text.extend([" ", &value, " "]);
@@ -141,7 +142,7 @@ pub(crate) mod samples {
     /// An OpenDocument text with this body.
     pub(crate) fn document(body: &str) -> Vec<u8> {
         let content = format!(
-            r#"<?xml version="1.0" encoding="UTF-8"?><office:document-content xmlns:office="urn:o" xmlns:text="urn:t" xmlns:xlink="urn:x"><office:body><office:text>{body}</office:text></office:body></office:document-content>"#
+            r#"<?xml version="1.0" encoding="UTF-8"?><office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:t" xmlns:xlink="http://www.w3.org/1999/xlink"><office:body><office:text>{body}</office:text></office:body></office:document-content>"#
         );
         archive(&[("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", &content)])
     }

@@ -92,11 +92,13 @@ fn reports_are_filled_in_sent_read_and_gathered_in_one_document() {
     assert!(!out.status.success() && said(&out).contains("a report may have at most"), "{}", said(&out));
     assert!(kept(&site).is_empty(), "nothing is kept of what was refused");
     // S0-45, S0-46: it is sent, and what it does not say is named. It may be as large as a report with pictures is.
-    let bytes = odt(&"x".repeat(3 << 20));
+    let bytes = odt(&format!("https://me:S3cret1@ce.example.org/ {}", "x".repeat(3 << 20)));
     let mine = write(&site, &right, &bytes);
     let out = send(IT, &["--file", &mine, "--tests", "installed on three WNs", "--vos", "atlas"]);
     assert!(out.status.success(), "{}", said(&out));
     assert_eq!(kept(&site).len(), 1);
+    // The file is not for everybody to read, and neither are its words in the logbook, which is.
+    assert!(!good(&site, "srm", &["log", "--json"]).contains("S3cret"));
     let list = good(&site, "srm", &["report", "list", "rt-1"]);
     assert!(list.contains("says nothing about Release notes, Metrics") && list.contains(CH), "{list}");
     // S0-57: whose report is missing is said, and no archive made.

@@ -54,12 +54,22 @@ pub struct File {
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
-    /// The words in it that may [mention](crate::domain::report::references) an issue (S1-25); earlier versions have none.
+    /// The issues that it mentions, of those that were known when it came (S1-25); earlier versions have none. On the way
+    /// here, the [words](crate::domain::report::references) that may mention one: the logbook is for everybody to read, and
+    /// the file may not be.
     #[serde(default)]
     pub mentions: BTreeSet<String>,
 }
 
 impl File {
+    /// The same file, of whose words nothing is kept but the issues that they mention.
+    #[must_use]
+    pub fn mentioning<'i>(mut self, issues: impl IntoIterator<Item = &'i str>) -> Self {
+        let mentioned = issues.into_iter().filter(|issue| self.mentions(issue)).map(str::to_owned).collect();
+        self.mentions = mentioned;
+        self
+    }
+
     /// Whether it mentions an issue.
     pub fn mentions(&self, issue: &str) -> bool {
         self.mentions.iter().any(|word| report::mentions(word, issue))

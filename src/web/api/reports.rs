@@ -28,6 +28,7 @@ use crate::process::decision::Answer;
 use crate::process::fact::report::{File, ReportPublished, Reported};
 use crate::process::input::{Ask, Input};
 use crate::process::who::Caller;
+use crate::store::disk::Disk;
 use crate::store::reports;
 use crate::web::context::Context;
 use crate::web::object::Object;
@@ -132,11 +133,10 @@ pub async fn report(
         None => (None, vec![]),
     };
     let has_file = file.is_some();
-    let reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, sections, file };
+    let mut reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, sections, file };
     if has_file {
         would_be_recorded(&context, &caller, &Ask::Report(reported.clone()))?;
-        let state = context.site().state.clone();
-        context.at_reports(move |disk| reports::put(disk, &state, &bytes).map(drop)).await?;
+        kept(&context, reported.file.as_mut(), bytes).await?;
     }
     record(&context, caller, Ask::Report(reported)).await
 }
@@ -149,6 +149,19 @@ pub(super) fn would_be_recorded(context: &Context, caller: &Caller, ask: &Ask) -
         Some(Answer::Recorded { .. }) => Ok(()),
         other => Err(other.map_or_else(|| Problem::bad_request("nothing would be recorded"), problem)),
     }
+}
+
+/// Keeps the bytes of a file, and reads what it mentions. That takes a while, so it is done for those alone who may report,
+/// and beside the other requests.
+pub(super) async fn kept(context: &Context, file: Option<&mut File>, bytes: Vec<u8>) -> Result<(), Problem> {
+    let Some(file) = file else { return Ok(()) };
+    let (state, format) = (context.site().state.clone(), Format::of(&file.name).ok());
+    let read = move |disk: &dyn Disk| {
+        reports::put(disk, &state, &bytes)?;
+        Ok(format.map(|format| references(&report_file::text(format, &bytes))))
+    };
+    file.mentions = context.at_reports(read).await?.unwrap_or_default();
+    Ok(())
 }
 
 /// A file as the logbook names it, and its bytes.
@@ -167,8 +180,7 @@ pub(super) fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Ve
     let unreadable = |why: String| Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, why);
     let format = Format::of(name).map_err(|why| unreadable(format!("`{}`: {why}", name.escape_debug())))?;
     report_file::check(format, &bytes).map_err(|why| unreadable(format!("the file {} {why}", name.escape_debug())))?;
-    let mentions = references(&report_file::text(format, &bytes));
-    Ok((File { name: name.clone(), sha256: reports::sum(&bytes), size, mentions }, bytes))
+    Ok((File { name: name.clone(), sha256: reports::sum(&bytes), size, mentions: BTreeSet::new() }, bytes))
 }
 
 /// The reports of a rollout.

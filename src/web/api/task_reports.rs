@@ -7,10 +7,9 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, bearer, caller, line, record};
-use super::reports::{FileBody, PublishBody, attached, bytes, decoded, would_be_recorded};
+use super::reports::{FileBody, PublishBody, attached, bytes, decoded, kept, would_be_recorded};
 use super::tasks::number;
 use crate::process::input::Ask;
-use crate::store::reports;
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
@@ -68,11 +67,12 @@ pub async fn report_task(
         None => (None, vec![]),
     };
     let has_file = file.is_some();
-    let ask = Ask::ReportTask { task, text, file };
+    let mut ask = Ask::ReportTask { task, text, file };
     if has_file {
         would_be_recorded(&context, &caller, &ask)?;
-        let state = context.site().state.clone();
-        context.at_reports(move |disk| reports::put(disk, &state, &content).map(drop)).await?;
+        if let Ask::ReportTask { file, .. } = &mut ask {
+            kept(&context, file.as_mut(), content).await?;
+        }
     }
     record(&context, caller, ask).await
 }
