@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::offline;
+use super::{offline, progress};
 use crate::daemon::adopt::{self, AdoptError, Adoption, Order};
 use crate::domain::names::{Actor, TreeId};
 use crate::domain::nevra::Nevra;
@@ -88,7 +87,7 @@ pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
         let undone = adopt::undo(&settings, &order, now).map_err(|error| failed(&error))?;
         return Ok(Outcome::done(show_undone(args, &order.id, undone)));
     }
-    let bar = bar();
+    let bar = progress::bar(Some(0), "{wide_bar} {pos}/{len} packages {msg}, {per_sec}, {eta} left");
     let mut stage = "";
     let mut progress = |what: &'static str, done, all| {
         if stage != what {
@@ -114,15 +113,6 @@ fn failed(error: &AdoptError) -> Failure {
         AdoptError::Lock(_) => failure.hint("nothing was changed; run `systemctl stop rolloutd` first"),
         _ => failure,
     }
-}
-
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = "{wide_bar} {pos}/{len} packages {msg}, {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Some paths, and how many more there are.

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome};
-use super::{offline, verify};
+use super::{offline, progress, verify};
 use crate::config::settings::Settings;
 use crate::store::backup::{self, BackupError, Made};
 use crate::store::disk::Kernel;
@@ -93,12 +93,7 @@ pub(super) fn failed(error: &BackupError) -> Failure {
 }
 
 pub(super) fn progress(done: &'static str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let template = format!("{{wide_bar}} {{bytes}}/{{total_bytes}} {done} {{bytes_per_sec}}, {{eta}} left");
-    if let Ok(style) = ProgressStyle::with_template(&template) {
-        bar.set_style(style);
-    }
-    bar
+    progress::bar(None, &format!("{{wide_bar}} {{bytes}}/{{total_bytes}} {done} {{bytes_per_sec}}, {{eta}} left"))
 }
 
 pub(super) fn follow(bar: &ProgressBar, done: u64, all: u64) {

@@ -8,13 +8,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::parse::Parse as _;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome};
-use super::offline;
+use super::{offline, progress};
 use crate::audit::access;
 use crate::audit::account;
 use crate::audit::tree::{self, Look};
@@ -212,11 +212,7 @@ fn of_reports(world: &World, state: &Path, look: Look) -> Vec<Finding> {
 
 fn progress(settings: &Settings) -> ProgressBar {
     let trees: usize = settings.distributions.iter().map(|dist| dist.trees.len()).sum();
-    let bar = ProgressBar::with_draw_target(Some(trees as u64), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} trees {elapsed}") {
-        bar.set_style(style);
-    }
-    bar
+    progress::bar(Some(trees as u64), "{wide_bar} {pos}/{len} trees {elapsed}")
 }
 
 /// Text for people: a line for each finding, and one that counts them.

@@ -6,12 +6,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::verify;
+use super::{progress, verify};
 use crate::config::files;
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::trust::Policy;
@@ -103,7 +102,7 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
     let links = if args.follow_links { Links::Followed } else { Links::Left };
     let mut folder = Folder::open(&disk, &dir, &state, terms, links, &who).map_err(|e| fail(&e))?;
-    let bar = progress();
+    let bar = progress::bar(Some(0), "{wide_bar} {pos}/{len} read {per_sec} {eta} left");
     let found = folder.look(&disk, now, |seen, all| {
         bar.set_length(all as u64);
         bar.set_position(seen as u64);
@@ -135,8 +134,7 @@ fn default_state(dir: &Path) -> Result<PathBuf, Failure> {
 fn terms(args: &IndexArgs, now: Timestamp) -> Result<(Terms, Vec<KeyComplaint>), Failure> {
     let fail = |e: verify::VerifyError| Failure::new(Exit::Usage, chain(&e));
     if args.keyring.is_empty() {
-        let name = format!("{} unverified", args.checksum);
-        return Ok((Terms { checksum: args.checksum, gate: None, name }, Vec::new()));
+        return Ok((Terms::unverified(args.checksum), Vec::new()));
     }
     let verify::Ring { ring, left_out } = verify::ring(&args.keyring).map_err(fail)?;
     let mut policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
@@ -150,14 +148,6 @@ fn terms(args: &IndexArgs, now: Timestamp) -> Result<(Terms, Vec<KeyComplaint>),
 fn signer(path: &Path, now: Timestamp) -> Result<Signer, Failure> {
     let (bytes, _) = files::content(path, KEY_FILE_MAX).map_err(|trouble| Failure::new(Exit::Usage, trouble))?;
     Signer::read(&bytes, now).map_err(|e| Failure::new(Exit::Usage, format!("{}: {}", path.display(), chain(&e))))
-}
-
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} read {per_sec} {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn show(found: &Found, published: &Published) -> String {

@@ -7,6 +7,8 @@ pub mod exit;
 pub mod client;
 /// Tables that fit the terminal.
 pub mod table;
+/// Progress of long work.
+pub mod progress;
 /// The configuration and the logbook, for commands that need no daemon.
 pub mod offline;
 /// `rolloutd verify`.

@@ -5,17 +5,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::offline;
+use super::{offline, progress};
 use crate::config::settings::{Distribution, Settings};
 use crate::daemon::prepare::{Prepared, prepare};
 use crate::domain::listing::Listing;
 use crate::domain::moment::{Elapsed, Moment};
-use crate::domain::names::{BundleId, RolloutId, TreeId};
+use crate::domain::names::{BundleId, RolloutId, TreeId, TreeName};
 use crate::domain::people::People;
 use crate::process::agenda::Wrongs;
 use crate::process::fact::count;
@@ -23,8 +22,7 @@ use crate::process::known::Known;
 use crate::process::outlook;
 use crate::process::trouble::Troubles;
 use crate::process::world::World;
-use crate::store::blocks::{Form, Members};
-use crate::store::disk::Kernel;
+use crate::store::disk::{self, Access, Kernel};
 use crate::store::examination::{Examiner, Here};
 use crate::store::preview::{self, Item};
 use crate::store::tree;
@@ -87,26 +85,24 @@ pub fn run(args: &PreviewArgs, now: Timestamp) -> Result<Outcome, Failure> {
         return Err(Failure::new(Exit::Usage, why).hint("name a directory with letters, digits and . _ - + only"));
     }
     outside(&into, &settings)?;
-    let disk = Kernel::below(vec![into.clone()]);
-    let bar = progress(trees.values().map(|listing| listing.len() as u64).sum());
+    let kernel = Kernel::below(vec![into.clone()]);
+    let packages = trees.values().map(|listing| listing.len() as u64).sum();
+    let bar = progress::bar(Some(packages), "{wide_bar} {pos}/{len} copied {per_sec} {eta} left");
     let mut built = Vec::new();
     for (id, listing) in &trees {
         let dist = settings.distributions.iter().find(|dist| dist.path == id.dist);
         let dist = dist.ok_or_else(|| Failure::new(Exit::Usage, format!("{} is not in the configuration", id.dist)))?;
-        let members = if dist.blocks { Members::Blocks } else { Members::One };
-        let form = Form { compression: dist.compression, members, checksum: dist.checksum };
         let items: Vec<Item> = items(&world, &settings.site.root, id, listing).collect();
         let (shown, dir) = (tree::dir(&settings.site.root, id), tree::dir(&into, id));
         let cache = tree::dir(&into.join(".cache"), id);
-        let published = preview::build(&disk, [&shown, &dir, &cache], &items, form, now, || bar.inc(1));
+        let published = preview::build(&kernel, [&shown, &dir, &cache], &items, dist.form(), now, || bar.inc(1));
         let published = published.map_err(|e| fail(&e))?;
         built.push((id, dist, published.packages));
     }
     bar.finish_and_clear();
     let stanzas: Vec<String> = built.iter().map(|(id, dist, _)| stanza(&into, id, dist)).collect();
     let repo = into.join("preview.repo");
-    crate::store::disk::put(&disk, &repo, stanzas.join("\n").as_bytes(), crate::store::disk::Access::Everybody)
-        .map_err(|e| fail(&e))?;
+    disk::put(&kernel, &repo, stanzas.join("\n").as_bytes(), Access::Everybody).map_err(|e| fail(&e))?;
     let built: Vec<(&TreeId, u64)> = built.into_iter().map(|(id, _, packages)| (id, packages)).collect();
     Ok(Outcome::done(if args.json { show_json(&into, &built) } else { show(&into, &built) }))
 }
@@ -164,11 +160,11 @@ fn items(world: &World, root: &Path, id: &TreeId, listing: &Listing) -> impl Ite
         let package = world.packages.get(&id.dist, nevra)?;
         let own = std::iter::once(&id.tree);
         let trees = own.chain(world.listed_in(&id.dist, nevra).filter(|tree| **tree != id.tree));
-        let place = |tree: &_| {
-            let there = TreeId { dist: id.dist.clone(), tree: Clone::clone(tree) };
-            tree::dir(root, &there).join(world.trees.listing(&there).location(nevra))
+        let place = |tree: &TreeName| {
+            let there = TreeId { dist: id.dist.clone(), tree: tree.clone() };
+            Some(tree::dir(root, &there).join(world.trees.get(&there)?.listing().location(nevra)))
         };
-        let from = trees.map(place).collect();
+        let from = trees.filter_map(place).collect();
         Some(Item { nevra: nevra.clone(), place: entry.location(nevra), sha256: package.sha256, from })
     })
 }
@@ -183,14 +179,6 @@ fn stanza(into: &Path, id: &TreeId, dist: &Distribution) -> String {
         dir.display(),
         keys.join("\n       ")
     )
-}
-
-fn progress(packages: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(packages), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} copied {per_sec} {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn show(into: &Path, built: &[(&TreeId, u64)]) -> String {

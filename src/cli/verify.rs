@@ -7,7 +7,7 @@
 //! or an unusable file of the ring is silently skipped. If it was named directly it is an error; in a directory of
 //! keys, which may also hold other certificates and notes, it is skipped with a note.
 
-use super::offline;
+use super::{offline, progress};
 use crate::config::{files, values};
 use crate::daemon::prepare;
 use crate::domain::checksum::{ChecksumKind, Sha256};
@@ -24,7 +24,7 @@ use crate::format::spelling::list_of;
 use crate::process::world::World;
 use crate::store::examination::{self, Terms};
 use crate::store::intake::place::{self, Standing};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -184,11 +184,7 @@ fn progress(files: usize) -> ProgressBar {
     if files < 2 {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta} left") {
-        bar.set_style(style);
-    }
-    bar
+    progress::bar(Some(files as u64), "{wide_bar} {pos}/{len} {per_sec} {eta} left")
 }
 
 /// By what files are judged.

@@ -23,6 +23,7 @@ use crate::format::compress::Compression;
 use crate::format::repofile::Companion;
 use crate::link::watch::Mode;
 use crate::process::who::Grant;
+use crate::store::blocks::{Form, Members};
 use crate::store::evidence::Bounds;
 
 /// The name of the default drop directory beside the root.
@@ -151,6 +152,12 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// The form of its metadata.
+    pub fn form(&self) -> Form {
+        let members = if self.blocks { Members::Blocks } else { Members::One };
+        Form { compression: self.compression, members, checksum: self.checksum }
+    }
+
     /// Architectures that may come in: those that are named, or those that the path allows. Empty if the path does not
     /// end with an architecture; then it is whatever rpm knows.
     pub fn arches(&self) -> Vec<String> {

@@ -25,7 +25,6 @@ use crate::link::outgoing::Receiver;
 use crate::process::procedure;
 use crate::process::rules::{DistRules, Rules, Standing, Trust};
 use crate::process::who::{Caller, Channel};
-use crate::store::blocks::{Form, Members};
 use crate::store::distribution::DistSettings;
 use crate::store::evidence::Evidence;
 use crate::store::examination::{Examiner, Terms};
@@ -328,11 +327,7 @@ fn dist_settings(
         index: state.join("index").join(format!("{flat}.{}.sqlite", dist.checksum)),
         root,
         gate,
-        form: Form {
-            compression: dist.compression,
-            members: if dist.blocks { Members::Blocks } else { Members::One },
-            checksum: dist.checksum,
-        },
+        form: dist.form(),
         signer,
         unsigned: settings.unsigned,
         base_url: settings.site.base_url.clone(),

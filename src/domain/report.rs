@@ -1,6 +1,5 @@
 //! What comes of a test: success, warning or failure (S1-26), and what a report says of it (S0-46).
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -105,33 +104,6 @@ pub fn mentions(text: &str, issue: &str) -> bool {
     has(issue) || number.is_some_and(|number| has(&format!("#{number}")))
 }
 
-/// Characters of an issue that are looked for in a long text.
-const REFERENCE_MAX: usize = 200;
-/// Issues that are looked for in a long text.
-const REFERENCES_MAX: usize = 500;
-
-/// The words of a long text by which it may [mention](mentions) an issue, each once: addresses, `#99`, `bug-7`. Whoever
-/// keeps these need not keep the text.
-pub fn references(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| c.is_whitespace() || "\"<>()[]{}|,;".contains(c));
-    let words = words.map(|word| word.trim_matches(|c: char| ".:!?'*_".contains(c)));
-    let is_reference = |word: &&str| {
-        word.len() <= REFERENCE_MAX
-            && word.contains(|c: char| c.is_ascii_digit())
-            && (word.contains(['#', '/']) || (word.contains(char::is_alphabetic) && word.contains(['-', ':'])))
-    };
-    let mut found = BTreeSet::new();
-    for word in words.filter(is_reference) {
-        if found.len() == REFERENCES_MAX {
-            break;
-        }
-        if !found.contains(word) {
-            found.insert(word.to_owned());
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,19 +127,6 @@ mod tests {
         let some = Sections { tests: "three WNs".into(), vos: "atlas".into(), ..Sections::default() };
         assert_eq!(some.missing().collect::<Vec<_>>(), ["Release notes", "Metrics"]);
         assert!(Sections::default().is_empty() && !some.is_empty());
-    }
-
-    #[test]
-    fn a_long_text_is_kept_as_the_words_that_may_mention_an_issue() {
-        let text = "On 2011-12-03, at 17:30, 2,000 jobs ran: see #99 and (https://ggus.eu/?ticket_id=12). *bug-7*, bug#4; sl6.";
-        let found = references(text);
-        assert_eq!(Vec::from_iter(&found), ["#99", "bug#4", "bug-7", "https://ggus.eu/?ticket_id=12"]);
-        for issue in ["#99", "https://ggus.eu/?ticket_id=12", "bug-7", "#4", "99"] {
-            assert!(mentions(text, issue) && found.iter().any(|word| mentions(word, issue)), "{issue}");
-        }
-        let many: Vec<String> = (0..1000).map(|number| format!("#{number}")).collect();
-        assert_eq!(references(&many.join(" ")).len(), REFERENCES_MAX);
-        assert_eq!(references(&format!("#9{}", "x".repeat(REFERENCE_MAX))).len(), 0);
     }
 
     #[test]

@@ -116,10 +116,10 @@ pub fn listings<'r>(
                 state.escape_debug()
             ));
         }
-        for id in plan.iter().flat_map(Plan::trees) {
+        let Some(plan) = plan else { continue };
+        for id in plan.trees() {
             let before = trees.remove(&id).unwrap_or_else(|| known.world.trees.listing(&id));
-            let after = plan.as_ref().map(|plan| plan.shown_in(&id, &before));
-            trees.insert(id, after.unwrap_or(before));
+            trees.insert(id.clone(), plan.shown_in(&id, &before));
         }
     }
     Ok(trees)

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::blocks::Form;
 use super::disk::{self, Access, Disk, DiskError, Wanted};
 use super::folder::{Folder, FolderError, Links, Terms};
-use super::publication::{Published, REPOMD};
+use super::publication::{Published, REPOMD, is_about_packages};
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::nevra::Nevra;
@@ -81,9 +81,8 @@ pub fn build(
         copied();
     }
     carry(disk, &shown.join(REPODATA), &dir.join(REPODATA))?;
-    let terms = Terms { checksum: form.checksum, gate: None, name: format!("{} unverified", form.checksum) };
     let who = format!("pid {}, rolloutd preview {}", std::process::id(), dir.display());
-    let mut folder = Folder::open(disk, dir, cache, terms, Links::Left, &who)?;
+    let mut folder = Folder::open(disk, dir, cache, Terms::unverified(form.checksum), Links::Left, &who)?;
     let found = folder.look(disk, now, |_, _| ())?;
     let published = folder.publish(disk, form, None, now)?;
     let wanted = items.len() as u64;
@@ -114,7 +113,8 @@ fn bring(disk: &dyn Disk, item: &Item, to: &Path) -> Result<bool, DiskError> {
 fn carry(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
     let Some(bytes) = tree::read_small(&from.join(REPOMD), REPOMD_MAX as u64) else { return Ok(()) };
     let Ok(repomd) = Repomd::read(&bytes) else { return Ok(()) };
-    let others: Vec<&str> = repomd.data.iter().filter(|data| is_other(&data.kind)).map(Data::file_name).collect();
+    let others = repomd.data.iter().filter(|data| !is_about_packages(&data.kind));
+    let others: Vec<&str> = others.map(Data::file_name).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -129,9 +129,4 @@ fn carry(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
 /// A readable copy, with the time of the original.
 fn wanted(sha256: Option<Sha256>) -> Wanted {
     Wanted { sha256, file_time: None, access: Access::Everybody }
-}
-
-/// Whether metadata of this type is made by others, such as comps.
-fn is_other(kind: &str) -> bool {
-    !["primary", "filelists", "other"].iter().any(|ours| kind.starts_with(ours))
 }

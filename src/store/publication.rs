@@ -501,18 +501,20 @@ pub(super) fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::
     compress::reader(compression, std::io::BufReader::new(file), limit).map_err(|error| wrong(error.to_string()))
 }
 
+/// Whether data of this type is about the packages, so that it is made anew with them. SQLite and zchunk versions of the
+/// three files would describe an older state of them.
+pub(super) fn is_about_packages(kind: &str) -> bool {
+    Part::ALL.iter().any(|part| {
+        kind.strip_prefix(part.as_str())
+            .is_some_and(|rest| matches!(rest, "" | "_db" | "_zck" | "-ext" | "-ext_db" | "-ext_zck"))
+    })
+}
+
 /// Data of other types, if their files match `repomd.xml`.
 fn carried(repodata: &Path, current: Option<&Current>, notes: &mut Vec<String>) -> Vec<Data> {
-    // SQLite and zchunk versions of the three files would describe an older state of them.
-    let is_ours = |kind: &str| {
-        Part::ALL.iter().any(|part| {
-            kind.strip_prefix(part.as_str())
-                .is_some_and(|rest| matches!(rest, "" | "_db" | "_zck" | "-ext" | "-ext_db" | "-ext_zck"))
-        })
-    };
     let all = current.into_iter().flat_map(|known| &known.repomd.data);
     let mut carried = Vec::new();
-    for data in all.filter(|data| !is_ours(&data.kind)) {
+    for data in all.filter(|data| !is_about_packages(&data.kind)) {
         match check_carried(repodata, data) {
             Ok(()) => carried.push(data.clone()),
             Err(why) => notes.push(format!("{} is no longer listed in it: {why}", data.location)),

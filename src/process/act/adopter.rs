@@ -141,9 +141,7 @@ pub(in crate::process) fn report(known: Known<'_>, caller: &Caller, reported: &R
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    let issues = known.world.issues.of(&rollout.id).map(|(name, _)| name);
-    let file = reported.file.clone().map(|file| file.mentioning(issues));
-    recorded(known, caller, "", Reported { file, ..reported.clone() })
+    recorded(known, caller, "", reported.clone())
 }
 
 /// What is wrong with the name of a report's file (S0-47). Where the title of a rollout does not say what it is about, any

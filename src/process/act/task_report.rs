@@ -55,11 +55,9 @@ pub(in crate::process) fn report(
         return Decision::refused(findings);
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
-    let file = file.cloned().map(|file| file.mentioning(task.issues.keys().map(String::as_str)));
-    let warnings: Vec<String> = task.unmentioned(text, file.as_ref()).map(unmentioned).collect();
-    let reported = TaskReported { task: number, bundle, team, text: text.to_owned(), file };
+    let reported = TaskReported { task: number, bundle, team, text: text.to_owned(), file: file.cloned() };
     let mut decision = recorded(known, caller, "", reported);
-    warn(&mut decision, warnings);
+    warn(&mut decision, task.unmentioned(text, file).map(unmentioned));
     decision
 }
 

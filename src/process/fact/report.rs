@@ -9,7 +9,7 @@ use super::{Kind, Subject};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::RolloutId;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::{self, Outcome, Sections};
+use crate::domain::report::{Outcome, Sections};
 
 /// A team has reported. A later report of the same team takes the place of an earlier one; both stay in the logbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,25 +54,16 @@ pub struct File {
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
-    /// The issues that it mentions, of those that were known when it came (S1-25); earlier versions have none. On the way
-    /// here, the [words](crate::domain::report::references) that may mention one: the logbook is for everybody to read, and
-    /// the file may not be.
+    /// The issues that it mentions, of those that were known when it came (S1-25); earlier versions have none. Of its words
+    /// nothing stands here: the logbook is for everybody to read, and the file may not be.
     #[serde(default)]
     pub mentions: BTreeSet<String>,
 }
 
 impl File {
-    /// The same file, of whose words nothing is kept but the issues that they mention.
-    #[must_use]
-    pub fn mentioning<'i>(mut self, issues: impl IntoIterator<Item = &'i str>) -> Self {
-        let mentioned = issues.into_iter().filter(|issue| self.mentions(issue)).map(str::to_owned).collect();
-        self.mentions = mentioned;
-        self
-    }
-
     /// Whether it mentions an issue.
     pub fn mentions(&self, issue: &str) -> bool {
-        self.mentions.iter().any(|word| report::mentions(word, issue))
+        self.mentions.contains(issue)
     }
 }
 

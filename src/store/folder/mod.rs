@@ -75,6 +75,13 @@ pub struct Terms {
     pub name: String,
 }
 
+impl Terms {
+    /// Packages are listed whoever signed them.
+    pub fn unverified(checksum: ChecksumKind) -> Self {
+        Self { checksum, gate: None, name: format!("{checksum} unverified") }
+    }
+}
+
 /// What a scan found.
 #[derive(Debug, Default)]
 pub struct Found {

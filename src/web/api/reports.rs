@@ -18,7 +18,7 @@ use super::asking::{RecordedBody, bearer, caller, line, parsed, problem, record,
 use super::report_texts::{ReportsBody, incomplete, reports_of, summary, template};
 use crate::domain::naming::report_file::Format;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::{Sections, references};
+use crate::domain::report::{Sections, mentions};
 use crate::domain::rollout::Rollout;
 use crate::engine::view::View;
 use crate::format::report_file;
@@ -132,11 +132,14 @@ pub async fn report(
         Some((file, bytes)) => (Some(file), bytes),
         None => (None, vec![]),
     };
-    let has_file = file.is_some();
     let mut reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, sections, file };
-    if has_file {
+    if reported.file.is_some() {
         would_be_recorded(&context, &caller, &Ask::Report(reported.clone()))?;
-        kept(&context, reported.file.as_mut(), bytes).await?;
+    }
+    if let Some(file) = &mut reported.file {
+        let known = |view: &View| view.world.issues.of(&reported.rollout).map(|(issue, _)| issue.to_owned()).collect();
+        let issues = known(&context.engine.shared().read());
+        kept(&context, file, bytes, issues).await?;
     }
     record(&context, caller, Ask::Report(reported)).await
 }
@@ -151,16 +154,21 @@ pub(super) fn would_be_recorded(context: &Context, caller: &Caller, ask: &Ask) -
     }
 }
 
-/// Keeps the bytes of a file, and reads what it mentions. That takes a while, so it is done for those alone who may report,
-/// and beside the other requests.
-pub(super) async fn kept(context: &Context, file: Option<&mut File>, bytes: Vec<u8>) -> Result<(), Problem> {
-    let Some(file) = file else { return Ok(()) };
+/// Keeps the bytes of a file, and notes which of these issues it mentions. To read it takes a while, so that is done for
+/// those alone who may report, and beside the other requests.
+pub(super) async fn kept(
+    context: &Context,
+    file: &mut File,
+    bytes: Vec<u8>,
+    issues: Vec<String>,
+) -> Result<(), Problem> {
     let (state, format) = (context.site().state.clone(), Format::of(&file.name).ok());
     let read = move |disk: &dyn Disk| {
         reports::put(disk, &state, &bytes)?;
-        Ok(format.map(|format| references(&report_file::text(format, &bytes))))
+        let text = format.map(|format| report_file::text(format, &bytes)).unwrap_or_default();
+        Ok(issues.into_iter().filter(|issue| mentions(&text, issue)).collect())
     };
-    file.mentions = context.at_reports(read).await?.unwrap_or_default();
+    file.mentions = context.at_reports(read).await?;
     Ok(())
 }
 

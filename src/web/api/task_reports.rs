@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::asking::{RecordedBody, bearer, caller, line, record};
 use super::reports::{FileBody, PublishBody, attached, bytes, decoded, kept, would_be_recorded};
 use super::tasks::number;
+use crate::engine::view::View;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
@@ -66,13 +67,14 @@ pub async fn report_task(
         Some((file, content)) => (Some(file), content),
         None => (None, vec![]),
     };
-    let has_file = file.is_some();
     let mut ask = Ask::ReportTask { task, text, file };
-    if has_file {
+    if matches!(ask, Ask::ReportTask { file: Some(_), .. }) {
         would_be_recorded(&context, &caller, &ask)?;
-        if let Ask::ReportTask { file, .. } = &mut ask {
-            kept(&context, file.as_mut(), content).await?;
-        }
+    }
+    if let Ask::ReportTask { file: Some(file), .. } = &mut ask {
+        let known = |view: &View| view.world.tasks.get(task).map(|task| task.issues.keys().cloned().collect());
+        let issues = known(&context.engine.shared().read()).unwrap_or_default();
+        kept(&context, file, content, issues).await?;
     }
     record(&context, caller, ask).await
 }

@@ -1,7 +1,6 @@
 //! Reports with their files: what they are called, what they say, and who may read them.
 
 use super::*;
-use crate::domain::report::references;
 use crate::process::fact::report::{File, ReportPublished};
 
 const IT: &str = "ea-NGI_IT-T1";
@@ -122,7 +121,7 @@ fn an_issue_that_no_report_mentions_is_named_where_the_procedure_asks_for_it() {
     story.clone().records(&srm, close).moves(&srm, "Accepted");
     // Its file may say so, or the report itself.
     let mut with_file = story.clone();
-    let file = File { mentions: references("as in bug-12, slowly"), ..file("report.odt", 1) };
+    let file = File { mentions: ["bug-12".to_owned()].into(), ..file("report.odt", 1) };
     with_file.records(&tom, report(IT, "it works", Some(file))).moves(&srm, "Accepted");
     let sections = Sections { tests: "as in bug-12, slowly".into(), ..Sections::default() };
     let (rollout, summary) = (id("r"), String::new());

@@ -3,7 +3,6 @@
 use super::bundles::named;
 use super::*;
 use crate::domain::attributes::AttributeChanges;
-use crate::domain::report::references;
 use crate::domain::task::TaskKind;
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::report::File;
@@ -124,7 +123,7 @@ fn a_team_reports_on_its_task_and_what_it_has_found_has_to_be_mentioned() {
     // What its file says counts, too.
     let mut by_file = report("it works", Some(("report.odt", 2)));
     let Ask::ReportTask { file: Some(file), .. } = &mut by_file else { panic!("it has a file") };
-    file.mentions = references("Both <https://ggus.eu/?ticket_id=99> and bug #4711.");
+    file.mentions = [GGUS, "bug #4711"].map(str::to_owned).into();
     story.records(&team, by_file);
     assert_eq!(warnings(&story), [""; 0]);
     // One that turns out to be none is taken back; one that was never there is not.
