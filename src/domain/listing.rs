@@ -205,6 +205,11 @@ pub trait Catalog: fmt::Debug + Sync {
         false
     }
 
+    /// SHA-256 of the `repomd.xml` that was last published in a tree; `None` if there was none, or nobody keeps it.
+    fn published(&self, _tree: &TreeName) -> Option<Sha256> {
+        None
+    }
+
     /// Whether a tree lists a package.
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
         self.listing(tree).contains(nevra)

@@ -237,7 +237,7 @@ impl Dispatch {
     /// A piece of work has ended and its outcome has been logged.
     pub(super) fn ended(&mut self, view: &mut View, work: &Work, ended: &WorkEnd, now: Instant) -> Stirred {
         let mut stirred = Stirred::default();
-        let WorkEnd { found, end } = ended;
+        let WorkEnd { found, end, .. } = ended;
         self.running = self.running.saturating_sub(1);
         for lane in work.lanes() {
             self.busy.remove(&lane);
@@ -535,8 +535,11 @@ mod tests {
         assert_eq!(dispatch.todo(&view, at), std::slice::from_ref(&work));
         dispatch.begins(&mut view, &work);
         assert_eq!((dispatch.todo(&view, at), view.busy.len()), (vec![], 1), "one at a time");
-        let later =
-            |after| WorkEnd { found: Found::Nothing, end: End::Again { why: Some("it answered 503".into()), after } };
+        let later = |after| WorkEnd {
+            found: Found::Nothing,
+            end: End::Again { why: Some("it answered 503".into()), after },
+            altered: vec![],
+        };
         dispatch.ended(&mut view, &work, &later(None), at.clock);
         assert!(view.troubles.is_empty() && view.busy.is_empty());
         assert_eq!(dispatch.next_wake(at.clock), Some(at.clock + Duration::from_secs(5)));

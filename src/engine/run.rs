@@ -589,7 +589,7 @@ impl Engine {
                 },
                 Err(why) => End::Again { why: Some(why), after: None },
             };
-            ending.say(WorkEnd { found: Found::Nothing, end });
+            ending.say(WorkEnd { found: Found::Nothing, end, altered: vec![] });
         };
         self.deliveries.spawn(delivery.instrument(span));
     }

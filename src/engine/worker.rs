@@ -18,9 +18,9 @@ use crate::link::clock::Clock;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
 use crate::process::fact::rollout::StagedTree;
-use crate::process::fact::tree::Published;
+use crate::process::fact::tree::{Altered, Published};
 use crate::process::input::{End, Found, WorkEnd};
-use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
+use crate::store::distribution::{Alteration, DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
 use crate::store::retirement::Retired;
@@ -66,6 +66,10 @@ impl Catalog for Books<'_> {
         let upload = self.view.rules.distributions.get(self.dist).and_then(|rules| rules.trees.first());
         let tree = upload.and_then(|upload| self.view.world.trees.of_dist(self.dist, upload));
         tree.is_some_and(|tree| tree.leaving.contains_key(place))
+    }
+
+    fn published(&self, tree: &TreeName) -> Option<Sha256> {
+        self.view.world.trees.of_dist(self.dist, tree)?.repomd
     }
 
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
@@ -157,7 +161,12 @@ impl Workers {
             // Nothing on this disk.
             Work::Deliver(..) => Ok(WorkEnd::done(Found::Nothing)),
         };
-        done.unwrap_or_else(|error| WorkEnd::failed(chain(&error)))
+        let mut end = done.unwrap_or_else(|error| WorkEnd::failed(chain(&error)));
+        let altered = |(path, dist): (&DistPath, &mut MutexGuard<'_, Distribution>)| {
+            dist.take_alterations().into_iter().map(|one| altered(path, one)).collect::<Vec<_>>()
+        };
+        end.altered = held.iter_mut().flat_map(altered).collect();
+        end
     }
 
     /// One of the distributions that are held, and its upload tree.
@@ -247,7 +256,7 @@ fn look(
         stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
     };
     let end = if why.is_some() || again.is_some() { End::Again { why, after: again } } else { End::Done };
-    Ok(WorkEnd { found, end })
+    Ok(WorkEnd { found, end, altered: vec![] })
 }
 
 /// Compares trees with the logbook.
@@ -377,6 +386,10 @@ fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> Accepted {
         source: arrival.source,
         upload: arrival.upload.to_string_lossy().into_owned(),
     }
+}
+
+fn altered(dist: &DistPath, Alteration { tree, nevra, why }: Alteration) -> Altered {
+    Altered { dist: dist.clone(), tree, nevra, why }
 }
 
 fn turned_away(dist: &DistPath, departure: Departure) -> Refused {

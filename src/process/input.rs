@@ -738,6 +738,8 @@ pub struct WorkEnd {
     pub found: Found,
     /// How it ended.
     pub end: End,
+    /// What it found that something else had changed, and put right or is about to.
+    pub altered: Vec<Altered>,
 }
 
 /// How a piece of work ended.
@@ -759,7 +761,7 @@ pub enum End {
 impl WorkEnd {
     /// It succeeded.
     pub fn done(found: Found) -> Self {
-        Self { found, end: End::Done }
+        Self { found, end: End::Done, altered: vec![] }
     }
 
     /// It failed, and is tried again later.
@@ -769,7 +771,7 @@ impl WorkEnd {
 
     /// The same, with a partial outcome.
     pub fn failed_after(found: Found, why: impl Into<String>) -> Self {
-        Self { found, end: End::Again { why: Some(why.into()), after: None } }
+        Self { found, end: End::Again { why: Some(why.into()), after: None }, altered: vec![] }
     }
 }
 

@@ -213,6 +213,8 @@ pub fn stage(
     if let Some(known) = &current
         && known.whole
         && known.repomd.data == data
+        // Somebody may have put an older one of ours back.
+        && known.repomd.revision >= floor
     {
         if let Some(key) = signer.and_then(|signer| key_to_show(&repodata, signer)) {
             disk::put(disk, &repodata.join(REPOMD_KEY), key.as_bytes(), Access::Everybody)?;

@@ -88,6 +88,52 @@ fn metadata_that_was_removed_is_made_again_by_a_reload_and_by_a_start() {
     site.up();
     assert_eq!(packages(&site, "production"), 1);
     wait_until_well(&mut site);
+    assert_eq!(alterations(&site, "repodata/repomd.xml is gone"), 2);
+}
+
+/// S3-37.
+#[test]
+fn what_something_else_has_changed_is_put_right_and_stands_in_the_logbook() {
+    let mut site = settled();
+    let tree = site.tree("production");
+    // A package, whose bytes wait for their removal in the tree it came from.
+    let lost = tree.join("Packages/f/first-1.0-1.noarch.rpm");
+    fs::remove_file(&lost).unwrap();
+    reload(&site);
+    site.wait("the package to be put back", |_| lost.is_file().then_some(()));
+    site.wait("an entry about it", |site| {
+        (alterations(site, "first-1.0-1.noarch in production/umd/3/sl6/x86_64 is not") == 1).then_some(())
+    });
+    // Metadata, by somebody whose words cannot be told from ours but by their bytes.
+    let repomd = tree.join("repodata/repomd.xml");
+    let before = judge::read(&Source::Disk(tree.clone())).unwrap().unwrap().revision;
+    let text = fs::read_to_string(&repomd).unwrap();
+    let revision = |n: u64| format!("<revision>{n}</revision>");
+    assert!(text.contains(&revision(before)), "{text}");
+    fs::write(&repomd, text.replace(&revision(before), &revision(before - 1))).unwrap();
+    reload(&site);
+    site.wait("an entry about it", |site| {
+        (alterations(site, &format!("of revision {}, is not the one that was published", before - 1)) == 1)
+            .then_some(())
+    });
+    site.wait("a newer revision", |_| {
+        (judge::read(&Source::Disk(tree.clone())).ok()??.revision > before).then_some(())
+    });
+    wait_until_well(&mut site);
+    // Nothing of it is told twice, and what the daemon did itself is nobody's.
+    reload(&site);
+    move_on(&mut site);
+    assert_eq!(alterations(&site, "production/umd"), 2);
+}
+
+/// How many entries about what something else has changed say this.
+fn alterations(site: &Site, part: &str) -> usize {
+    site.ctl_good(&["log", "--kind", "tree.altered"]).lines().filter(|line| line.contains(part)).count()
+}
+
+fn move_on(site: &mut Site) {
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the second package to be in production", |site| (packages(site, "production") == 2).then_some(()));
 }
 
 #[test]

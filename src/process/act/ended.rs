@@ -48,7 +48,7 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
     let news = |published: &&Published| is_step(published) || !shows(world, published);
     // Those of a plan that is not over.
     let of = |plan: u64| world.rollouts.plan(plan).into_iter().flat_map(|plan| plan.rollouts().cloned());
-    let entries = match &ended.found {
+    let found: Vec<Entry> = match &ended.found {
         Found::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::Accepted);
             took.chain(refusals(turned_away)).map(entry).collect()
@@ -56,8 +56,7 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
         Found::Published(all) => all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect(),
         Found::Inspected { published, wrong } => {
             let published = published.iter().filter(news).cloned().map(Fact::Published);
-            let strange = wrong.iter().filter(|(id, wrong)| is_strange_now(known, id, wrong));
-            let altered = strange.map(|(id, wrong)| {
+            let altered = wrong.iter().filter(|(id, wrong)| is_altered_now(known, id, wrong)).map(|(id, wrong)| {
                 let (dist, tree, why) = (id.dist.clone(), id.tree.clone(), wrong.why.clone());
                 Altered { dist, tree, nevra: None, why }.into()
             });
@@ -90,18 +89,33 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             _ => vec![],
         },
     };
-    Decision { entries, answer: None }
+    let altered = ended.altered.iter().cloned().map(Fact::Altered).map(entry);
+    Decision { entries: altered.chain(found).collect(), answer: None }
 }
 
-/// Whether a tree shows what nobody here decided, and did not when it was compared before.
-fn is_strange_now(known: Known<'_>, id: &TreeId, wrong: &Wrong) -> bool {
-    wrong.what == Kind::Strange && known.wrong.get(id).is_none_or(|before| before.what != Kind::Strange)
+/// Whether a tree shows what nobody here decided, or lacks some of what was decided, and did not when it was compared before.
+/// Where all of it is missing, a disk is not mounted.
+fn is_altered_now(known: Known<'_>, id: &TreeId, wrong: &Wrong) -> bool {
+    let before = known.wrong.get(id).map(|before| &before.what);
+    match &wrong.what {
+        Kind::Strange => before != Some(&Kind::Strange),
+        Kind::Missing(packages) => {
+            !matches!(before, Some(Kind::Missing(_))) && packages.len() < known.world.trees.listing(id).len()
+        }
+        Kind::Other => false,
+    }
 }
 
-/// Returns what to log of a package that is not what was accepted; nothing if it is listed there no longer.
+/// Returns what to log of a package that is not what was accepted; nothing if it is listed there no longer, or logged.
 pub(in crate::process) fn altered(known: Known<'_>, found: &Altered) -> Decision {
-    let is_listed = found.nevra.as_ref().is_none_or(|nevra| known.world.lists(&found.dist, &found.tree, nevra));
-    let entries = is_listed.then(|| Entry::of_daemon(found.clone())).into_iter().collect();
+    let id = TreeId { dist: found.dist.clone(), tree: found.tree.clone() };
+    let held = known.wrong.get(&id).map(|wrong| &wrong.what);
+    let is_news = found.nevra.as_ref().is_none_or(|nevra| {
+        // A tree that is held because of it has an entry.
+        let has_entry = matches!(held, Some(Kind::Missing(packages)) if packages.contains(nevra));
+        known.world.lists(&id.dist, &id.tree, nevra) && !has_entry
+    });
+    let entries = is_news.then(|| Entry::of_daemon(found.clone())).into_iter().collect();
     Decision { entries, answer: None }
 }
 

@@ -1260,7 +1260,7 @@ fn told(events: &[&str]) -> Story {
 fn attempt(story: &mut Story, end: End) -> &mut Story {
     let chat = "chat".parse().expect("a name");
     let number = story.world.notices.first(&chat).expect("one is due");
-    story.tell(&Input::WorkEnded(Work::Deliver(chat, number), WorkEnd { found: Found::Nothing, end }))
+    story.tell(&Input::WorkEnded(Work::Deliver(chat, number), WorkEnd { found: Found::Nothing, end, altered: vec![] }))
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::super::presence::Presence;
 use super::super::publication::{self, Published};
 use super::super::tree::{self, REPODATA};
 use super::super::{ownership, promotion, strangers};
-use super::{Ask, DistError, Distribution, Expected};
+use super::{Alteration, Ask, DistError, Distribution, Expected};
 use crate::domain::listing::{Catalog, Listing};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
@@ -81,7 +81,7 @@ impl Distribution {
         if !std::fs::symlink_metadata(dir.join(REPODATA)).is_ok_and(|meta| meta.is_dir()) {
             return Ok(missing);
         }
-        let mut nowhere = BTreeSet::new();
+        let (mut nowhere, mut restored) = (BTreeSet::new(), Vec::new());
         for nevra in missing {
             let Some(sha256) = catalog.accepted(&nevra) else { continue };
             let place = |tree: &TreeName| self.dir(tree).join(catalog.listing(tree).location(&nevra));
@@ -91,10 +91,21 @@ impl Distribution {
             let to = place(tree);
             if promotion::put_back(self.disk.as_ref(), &mut self.index, &from, &to, sha256)? {
                 tracing::warn!(%nevra, path = %to.display(), "restored a file that a tree had lost");
+                restored.push(nevra);
             } else {
                 nowhere.insert(nevra);
             }
         }
+        let why = match restored.as_slice() {
+            [] => return Ok(nowhere),
+            [_] => "its file was missing or changed, and is restored".to_owned(),
+            all => {
+                let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+                format!("the files of {} were missing or changed, and are restored", strangers::some(&names))
+            }
+        };
+        let nevra = restored.pop().filter(|_| restored.is_empty());
+        self.alterations.push(Alteration { tree: tree.clone(), nevra, why });
         Ok(nowhere)
     }
 

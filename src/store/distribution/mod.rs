@@ -199,6 +199,21 @@ pub struct Distribution {
     shown: BTreeMap<TreeName, Shown>,
     /// What is ready to be shown in each tree, once all trees of its plan are.
     staged: BTreeMap<TreeName, Waiting>,
+    /// What was found changed by something else, until somebody asks.
+    alterations: Vec<Alteration>,
+    /// The metadata of each tree that was found changed; it is published again soon.
+    not_ours: BTreeMap<TreeName, Option<Sha256>>,
+}
+
+/// Something in a tree that the daemon did not change itself, and that it puts right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alteration {
+    /// The tree.
+    pub tree: TreeName,
+    /// The package, if it is about one.
+    pub nevra: Option<Nevra>,
+    /// What was changed.
+    pub why: String,
 }
 
 /// What is ready to be shown in a tree.
@@ -276,6 +291,8 @@ impl Distribution {
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
             staged: BTreeMap::new(),
+            alterations: vec![],
+            not_ours: BTreeMap::new(),
         };
         // A package that several trees list at the same path is read once.
         let mut lost: BTreeMap<_, Lost> = BTreeMap::new();
@@ -340,6 +357,11 @@ impl Distribution {
 
     fn dir(&self, tree: &TreeName) -> PathBuf {
         self.settings.dir(tree)
+    }
+
+    /// What pieces of work have found changed by something else since this was last asked.
+    pub fn take_alterations(&mut self) -> Vec<Alteration> {
+        std::mem::take(&mut self.alterations)
     }
 
     /// Scans the drop directory once, and what an admin put into the upload tree itself.
@@ -424,6 +446,7 @@ impl Distribution {
         self.is_ours_alone(tree, inspection::how(listing))?;
         self.all_there(catalog, tree, listing, ask, now)?;
         self.strange(catalog, tree)?;
+        self.notice_alteration(catalog, tree);
         Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::publication::{self, REPOMD};
 use super::super::strangers;
 use super::super::tree::REPODATA;
-use super::{DistError, Distribution, Expected};
+use super::{Alteration, DistError, Distribution, Expected};
 use crate::domain::listing::{Catalog, Listing};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
@@ -114,6 +114,34 @@ impl Distribution {
             Err(why) => Some(self.unread(tree, &why)),
         };
         why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
+    }
+
+    /// Remembers that a tree shows other metadata than was published there, or none, once for each; it is about to be
+    /// published again.
+    pub(super) fn notice_alteration(&mut self, catalog: &dyn Catalog, tree: &TreeName) {
+        let Some(published) = catalog.published(tree) else { return };
+        let shown = publication::shown(&self.dir(tree).join(REPODATA));
+        let sha256 = shown.as_ref().ok().and_then(Option::as_ref).map(|bytes| publication::sha256(bytes));
+        // What was published just before a crash is ours, too.
+        if sha256.is_some_and(|sha256| sha256 == published || self.index.showing(tree) == Some(sha256)) {
+            self.not_ours.remove(tree);
+            return;
+        }
+        if self.not_ours.insert(tree.clone(), sha256) == Some(sha256) {
+            return;
+        }
+        let why = match shown {
+            Ok(None) => format!("{REPODATA}/{REPOMD} is gone"),
+            Ok(Some(bytes)) => match Repomd::read(&bytes) {
+                Ok(Repomd { revision, .. }) => {
+                    format!("{REPODATA}/{REPOMD}, of revision {revision}, is not the one that was published")
+                }
+                Err(_) => format!("{REPODATA}/{REPOMD} is not the one that was published, and cannot be read"),
+            },
+            Err(why) => format!("{REPODATA}/{REPOMD} is not the one that was published: {why}"),
+        };
+        let why = format!("{why}; the right metadata is published again");
+        self.alterations.push(Alteration { tree: tree.clone(), nevra: None, why });
     }
 
     /// What is wrong if these places list packages that were never accepted.

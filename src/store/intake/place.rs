@@ -89,6 +89,10 @@ impl Catalog for Met<'_> {
         self.catalog.waits_for_removal(place)
     }
 
+    fn published(&self, tree: &TreeName) -> Option<Sha256> {
+        self.catalog.published(tree)
+    }
+
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
         (tree == self.tree && self.new.contains_key(nevra)) || self.catalog.lists(tree, nevra)
     }

@@ -342,7 +342,7 @@ impl Site {
             _ => Found::Nothing,
         };
         let end = half.map_or(End::Done, |_| End::Again { why: Some("no room".to_owned()), after: None });
-        self.hears(&Input::WorkEnded(work, WorkEnd { found, end }), &Cause::Work)
+        self.hears(&Input::WorkEnded(work, WorkEnd { found, end, altered: vec![] }), &Cause::Work)
     }
 
     /// All there is to do is done.

@@ -685,6 +685,32 @@ fn equal_content_is_not_published_again_and_the_revision_never_goes_back() {
     assert!(later.revision > first.revision, "also when the clock went back");
 }
 
+/// Whoever can write there could keep clients from an update, or make them refuse every later one.
+#[test]
+fn an_older_signed_repomd_of_the_same_packages_is_not_believed_and_the_revision_never_goes_back() {
+    let site = Site::new();
+    let mut dist = site.fresh();
+    let untested = tree("untested");
+    site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+    site.settle(&mut dist);
+    let only_a = dist.inventory.listing(&untested);
+    let first = dist.publish(&untested, 0, now()).expect("published");
+    let repodata = site.untested().join("repodata");
+    let old = ["repomd.xml.asc", "repomd.xml"].map(|name| (name, std::fs::read(repodata.join(name)).expect("read")));
+    site.drop_file("b.rpm", &package("b", "1", Some(&keys().1)));
+    site.settle(&mut dist);
+    let second = dist.publish(&untested, first.revision, now()).expect("published");
+    dist.inventory.show(&untested, only_a);
+    let third = dist.publish(&untested, second.revision, now()).expect("published");
+    assert_eq!((first.packages, second.packages, third.packages), (1, 2, 1));
+    for (name, bytes) in old {
+        disk::put(&Kernel::default(), &repodata.join(name), &bytes, Access::Everybody).expect("written");
+    }
+    let shown = dist.inspect(&untested, &settled(&third), now()).expect("all is well").expect("published");
+    assert!(shown.revision > third.revision, "{} is not after {}", shown.revision, third.revision);
+    assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+}
+
 /// Mirrors and caches compare the times of files of the same size.
 #[test]
 fn the_time_of_the_metadata_is_its_revision_whatever_somebody_does_to_it() {

@@ -208,15 +208,36 @@ fn those_who_answer_for_security_are_told_of_trees_that_something_else_has_chang
     inspected(&mut story, vec![]);
     inspected(&mut story, wrong(Kind::Strange));
     assert_eq!(due(&story), ["tree-altered"; 2], "it is another time");
-    // A package counts as long as it is listed there.
+    inspected(&mut story, vec![]);
+    // Packages that are missing, but not those of a disk that is not mounted.
+    let missing =
+        |story: &Story| Kind::Missing(story.world.trees.listing(&id).iter().map(|(nevra, _)| nevra.clone()).collect());
+    let all = missing(&story);
+    inspected(&mut story, wrong(all.clone()));
+    assert_eq!(due(&story).len(), 2, "all of them");
+    inspected(&mut story, vec![]);
+    story.arrives("dcap-2.47-1.x86_64");
+    inspected(&mut story, wrong(all.clone()));
+    inspected(&mut story, wrong(all));
+    assert_eq!(due(&story).len(), 3, "one of two, once");
     let altered = |nevra: &str| {
         let (dist, tree) = (id.dist.clone(), id.tree.clone());
         Input::Altered(Altered { dist, tree, nevra: nevra.parse().ok(), why: "other bytes".into() })
     };
-    story.tell(&altered("gone-1-1.noarch"));
-    assert_eq!(due(&story).len(), 2);
     story.tell(&altered(BDII));
+    assert_eq!(due(&story).len(), 3, "the tree is held because of it");
+    inspected(&mut story, vec![]);
+    // A package counts as long as it is listed there.
+    story.tell(&altered("gone-1-1.noarch"));
     assert_eq!(due(&story).len(), 3);
+    story.tell(&altered(BDII));
+    assert_eq!(due(&story).len(), 4);
+    // What is put right at once.
+    let put_right =
+        Altered { dist: id.dist.clone(), tree: id.tree.clone(), nevra: None, why: "repomd.xml is gone".into() };
+    let end = WorkEnd { altered: vec![put_right], ..WorkEnd::done(Found::Published(vec![])) };
+    story.tell(&Input::WorkEnded(Work::Publish(id.dist.clone(), vec![]), end));
+    assert_eq!(due(&story).len(), 5);
 }
 
 /// S0-37.
