@@ -3,8 +3,9 @@
 //! A zone is that of the system's database, which its updates keep right. The one that is compiled in stands in for it
 //! where it is missing, as in a container without `tzdata`, so that a calendar means the same there.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::{self, TimeZone, TimeZoneDatabase};
@@ -61,6 +62,8 @@ pub fn add(all: &mut Holidays, more: Holidays) {
 #[derive(Debug)]
 pub struct Almanac {
     working_days: WorkingDays,
+    /// The same of countries that have other holidays, by their NGI.
+    ngis: BTreeMap<String, WorkingDays>,
     /// Those of the site.
     windows: Vec<Rule>,
 }
@@ -68,19 +71,25 @@ pub struct Almanac {
 impl Almanac {
     /// Reads what the settings name. What is wrong is added to `wrong`; without its zone there is no calendar.
     pub fn of(settings: &settings::Calendar, now: Timestamp, wrong: &mut Vec<String>) -> Option<Self> {
-        let mut off = Holidays::new();
-        for path in &settings.holidays {
-            match holidays(path, now) {
-                Ok(read) => {
-                    wrong.extend(read.complaints.iter().map(ToString::to_string));
-                    add(&mut off, read.holidays);
+        let mut off = |files: &[PathBuf]| {
+            let mut off = Holidays::new();
+            for path in files {
+                match holidays(path, now) {
+                    Ok(read) => {
+                        wrong.extend(read.complaints.iter().map(ToString::to_string));
+                        add(&mut off, read.holidays);
+                    }
+                    Err(trouble) => wrong.push(trouble.to_string()),
                 }
-                Err(trouble) => wrong.push(trouble.to_string()),
             }
-        }
+            off
+        };
+        let site = off(&settings.holidays);
+        let ngis: Vec<(&String, Holidays)> = settings.ngis.iter().map(|(ngi, files)| (ngi, off(files))).collect();
         let zone = zone(&settings.timezone).map_err(|trouble| wrong.push(trouble.to_string())).ok()?;
-        let working_days = WorkingDays::new(settings.working_days, zone).except(off);
-        Some(Self { working_days, windows: settings.windows.clone() })
+        let days = |off| WorkingDays::new(settings.working_days, zone.clone()).except(off);
+        let ngis = ngis.into_iter().map(|(ngi, off)| (ngi.clone(), days(off))).collect();
+        Some(Self { working_days: days(site), ngis, windows: settings.windows.clone() })
     }
 
     /// The calendar of a distribution, whose own windows are asked before those of the site; that of the site without
@@ -91,7 +100,7 @@ impl Almanac {
     pub fn with(&self, own: &[Rule]) -> Result<Calendar, BadRules> {
         let zone = self.working_days.zone().clone();
         let windows = Windows::new([own, self.windows.as_slice()].concat(), zone)?;
-        Ok(Calendar { working_days: self.working_days.clone(), windows })
+        Ok(Calendar { working_days: self.working_days.clone(), windows, ngis: self.ngis.clone() })
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! The time zone is only a name here, and holidays are only files: `almanac` reads both.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::mentions::{Notebook, Purpose};
 use super::settings::Calendar;
 use super::values::{Names, words};
@@ -17,17 +20,42 @@ const NAME_MAX: usize = 80;
 pub fn calendar(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Calendar> {
     let timezone = section.need("timezone", "timezone = \"Europe/Zurich\"").and_then(|v| words(&v));
     let working_days = section.get("working_days").map_or(Some(Weekdays::WORKING), |v| v.parse());
+    let holidays = section.get("holidays").map(|v| holidays(&v, notebook)).unwrap_or_default();
+    let ngis = section.get("ngi").map(|v| ngis(&v, notebook)).unwrap_or_default();
+    let windows = section.get("window").map(|v| windows(&v)).unwrap_or_default();
+    section.close();
+    Some(Calendar { timezone: timezone?, working_days: working_days?, holidays, ngis, windows })
+}
+
+/// The files of holidays.
+fn holidays(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<PathBuf> {
     let mut holidays = Vec::new();
-    for file in section.get("holidays").and_then(|v| v.list()).unwrap_or_default() {
+    for file in value.list().unwrap_or_default() {
         let Some(path) = notebook.path(&file, Purpose::Holidays) else { continue };
         if holidays.contains(&path) {
             file.complain("is listed twice", None);
         }
         holidays.push(path);
     }
-    let windows = section.get("window").map(|v| windows(&v)).unwrap_or_default();
-    section.close();
-    Some(Calendar { timezone: timezone?, working_days: working_days?, holidays, windows })
+    holidays
+}
+
+/// The files of countries that have other holidays, by their NGI.
+fn ngis(value: &Value<'_, '_>, notebook: &mut Notebook) -> BTreeMap<String, Vec<PathBuf>> {
+    let (mut names, mut all) = (Names::default(), BTreeMap::new());
+    for mut section in value.sections() {
+        let name = section.need("name", "name = \"NGI_CH\"");
+        let files = section.need("holidays", "holidays = [\"/etc/rolloutd/holidays-ch.ics\"]");
+        let files = files.map(|v| holidays(&v, notebook)).unwrap_or_default();
+        if let Some(value) = &name
+            && let Some(name) = words(value)
+        {
+            names.note(&name, value, "has holidays already");
+            all.insert(name, files);
+        }
+        section.close();
+    }
+    all
 }
 
 /// All valid windows, in the order of the file.

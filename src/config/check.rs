@@ -190,7 +190,8 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
             "nobody can approve the step from {} to {}: no token has the role {role}; it could only be overridden",
             step.from, step.to
         );
-        findings.note(&at, what, None);
+        let hint = format!("give {role} to somebody, or name another role in the procedure");
+        findings.complain(&at, what, Some(hint));
     }
     let nobody = |who: &BTreeSet<Role>| !granted.iter().any(|granted| who.contains(&granted.role));
     for step in workflow.transitions().iter().filter(|step| nobody(&step.who)) {

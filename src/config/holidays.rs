@@ -42,7 +42,7 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     findings.note(&at, told(calendar, &off), None);
 }
 
-/// The days off that the files name.
+/// The days off of the site; the files of countries are read, too.
 fn holidays(outcome: &Outcome, now: Timestamp, findings: &mut Findings) -> Holidays {
     let mut all = Holidays::new();
     for mention in outcome.notebook.mentions.iter().filter(|mention| mention.purpose == Purpose::Holidays) {
@@ -53,7 +53,9 @@ fn holidays(outcome: &Outcome, now: Timestamp, findings: &mut Findings) -> Holid
                     findings.note(&mention.at, what, None);
                 }
                 findings.list.extend(read.complaints);
-                almanac::add(&mut all, read.holidays);
+                if mention.at.key.starts_with("calendar.holidays") {
+                    almanac::add(&mut all, read.holidays);
+                }
             }
             Err(trouble) => findings.trouble(&mention.at, trouble),
         }
@@ -89,10 +91,14 @@ fn never(windows: &Windows, now: Timestamp, at: &Spot, findings: &mut Findings) 
 fn told(calendar: &Calendar, off: &Holidays) -> String {
     let windows: Vec<String> = calendar.windows.iter().map(Rule::told).collect();
     let windows = if windows.is_empty() { "packages may move at any time".to_owned() } else { windows.join("; ") };
-    let Calendar { working_days, timezone, .. } = calendar;
+    let Calendar { working_days, timezone, ngis, .. } = calendar;
+    let own = match ngis.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        ngis => format!(" (with holidays of their own: {ngis})"),
+    };
     let off = match off.len() {
         0 => "no holidays".to_owned(),
         days => count(days, "holiday"),
     };
-    format!("the calendar: working days {working_days}, {off}, time zone {timezone}; {windows}")
+    format!("the calendar: working days {working_days}, {off}{own}, time zone {timezone}; {windows}")
 }

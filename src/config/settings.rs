@@ -78,6 +78,8 @@ pub struct Calendar {
     pub working_days: Weekdays,
     /// Files with days off. Absolute.
     pub holidays: Vec<PathBuf>,
+    /// The same of countries that have other ones, by their NGI.
+    pub ngis: BTreeMap<String, Vec<PathBuf>>,
     /// When packages may move; the first that applies decides.
     pub windows: Vec<Rule>,
 }
@@ -85,7 +87,8 @@ pub struct Calendar {
 impl Default for Calendar {
     fn default() -> Self {
         let timezone = "UTC".to_owned();
-        Self { timezone, working_days: Weekdays::WORKING, holidays: Vec::new(), windows: Vec::new() }
+        let working_days = Weekdays::WORKING;
+        Self { timezone, working_days, holidays: Vec::new(), ngis: BTreeMap::new(), windows: Vec::new() }
     }
 }
 

@@ -98,6 +98,8 @@ fields! {
     TaskKind = "task-kind";
     /// The quarantine of the task
     Quarantine = "quarantine";
+    /// How to go back from the rollouts of the bundle, as far as they say it
+    Reversal = "reversal";
     /// The series of the update
     Series = "series";
     /// The number of the update

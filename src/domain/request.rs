@@ -80,12 +80,12 @@ impl fmt::Display for Priority {
 impl FromStr for Priority {
     type Err = NoPriority;
 
-    /// By name or by RT's number; `emergency` and `urgent` are other words for the last one (S3-16).
+    /// By name or by RT's number; `emergency`, `urgent` and RT's `Immediate/emergency` are other words for the last one (S3-16).
     fn from_str(text: &str) -> Result<Self, NoPriority> {
         let text = text.to_lowercase();
         let is_named = |priority: &Self| priority.as_str() == text || priority.number().to_string() == text;
         match text.as_str() {
-            "emergency" | "urgent" => Ok(Self::Immediate),
+            "emergency" | "urgent" | "immediate/emergency" => Ok(Self::Immediate),
             _ => Self::ALL.into_iter().find(is_named).ok_or(NoPriority(text)),
         }
     }

@@ -464,6 +464,15 @@ impl Workflow {
         &self.transitions
     }
 
+    /// How else trackers spell each state, in the form in which spellings are compared.
+    pub fn spellings(&self) -> BTreeMap<String, Vec<String>> {
+        let mut all = BTreeMap::<String, Vec<String>>::new();
+        for (spelling, state) in self.spellings.iter().filter(|(text, state)| **text != normal(state.as_str())) {
+            all.entry(state.to_string()).or_default().push(spelling.clone());
+        }
+        all
+    }
+
     /// The state with this spelling: spaces, dashes and case do not matter (S0-23).
     ///
     /// # Errors

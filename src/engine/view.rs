@@ -162,6 +162,8 @@ pub struct Wanted {
     pub package: Option<Nevra>,
     /// Of which all of this is said.
     pub with: Vec<(By, String)>,
+    /// With these words in their title or name; in lower case.
+    pub text: Option<String>,
     /// After this place in the order.
     pub after: Option<After>,
     /// Whose last change is no older.
@@ -265,7 +267,16 @@ impl View {
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
     pub fn rollouts(&self, wanted: &Wanted) -> (Vec<RolloutView>, Option<After>) {
-        let mut found = self.matching(wanted);
+        let mut found = match &wanted.text {
+            None => self.matching(wanted),
+            // All have to be looked at.
+            Some(text) => {
+                let mut found = self.matching(&Wanted { limit: usize::MAX - 1, ..wanted.clone() });
+                let has = |words: &str| words.to_lowercase().contains(text);
+                found.retain(|rollout| has(&rollout.title) || has(rollout.id.as_str()));
+                found
+            }
+        };
         if let Some(since) = wanted.since {
             found.truncate(found.partition_point(|rollout| rollout.since >= since));
         }
@@ -540,8 +551,16 @@ mod tests {
     #[test]
     fn the_pages_of_a_list_have_each_rollout_once_and_the_newest_first() {
         let view = with_rollouts(250);
-        let wanted =
-            |limit| Wanted { dist: None, state: None, package: None, with: vec![], after: None, since: None, limit };
+        let wanted = |limit| Wanted {
+            dist: None,
+            state: None,
+            package: None,
+            with: vec![],
+            text: None,
+            after: None,
+            since: None,
+            limit,
+        };
         let whole = all_pages(&view, wanted(1_000));
         assert_eq!((whole.len(), whole[0].as_str(), whole[249].as_str()), (250, "r249", "r0"));
         for limit in [1, 7, 125, 249, 250] {
@@ -553,6 +572,13 @@ mod tests {
         assert_eq!(all_pages(&view, verified).len(), 42);
         let naming = Wanted { package: "p3-1-1.noarch".parse().ok(), ..wanted(2) };
         assert_eq!(all_pages(&view, naming), ["r19", "r18", "r17", "r16", "r15"]);
+        // By words, in the same pages.
+        let words = |text: &str| Wanted { text: Some(text.to_owned()), ..wanted(2) };
+        assert_eq!(
+            all_pages(&view, words("r24")),
+            ["r249", "r248", "r247", "r246", "r245", "r244", "r243", "r242", "r241", "r240", "r24"]
+        );
+        assert!(all_pages(&view, words("nothing like it")).is_empty());
         assert!("yesterday".parse::<After>().is_err());
         let mut said = view;
         for n in (0..250).step_by(2) {

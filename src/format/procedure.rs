@@ -358,6 +358,7 @@ mod tests {
         GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
         GateForm { name: "show_stoppers", terms: &[], of_moves: false },
         GateForm { name: "no_conflict", terms: &[SHARES], of_moves: false },
+        GateForm { name: "in_bundle", terms: &[], of_moves: false },
         GateForm { name: "bundle_ready", terms: &[], of_moves: false },
         GateForm { name: "linked", terms: &[LINKS, OPTIONAL], of_moves: false },
         GateForm { name: "tasks_done", terms: &[], of_moves: false },
@@ -425,6 +426,7 @@ mod tests {
                 "Verified -> Ready for Rollout",
                 "Ready for Rollout -> Verified",
                 "Ready for Rollout -> Rolling out TR untested -> delta",
+                "Rolling out -> Ready for Rollout TR delta -> untested",
                 "Verified -> Rolling out TR untested -> delta",
                 "Rolling out -> Ready for Production",
                 "Ready for Production -> Rolling out",
@@ -521,8 +523,8 @@ mod tests {
             [
                 "own.toml:9:20: transition.who: `King` is not a role: only lower-case letters, digits and - are allowed",
                 "own.toml:10:22: transition.gates: `moon` is not one of \"packages_present\", \"not_older\", \
-                 \"exposure\", \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"bundle_ready\", \
-                 \"linked\", \"tasks_done\", \"bundle_complete\", \"approvals\", \"calendar\"",
+                 \"exposure\", \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"in_bundle\", \
+                 \"bundle_ready\", \"linked\", \"tasks_done\", \"bundle_complete\", \"approvals\", \"calendar\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );

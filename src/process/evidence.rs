@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::gate::exposure;
 use super::known::Known;
 use super::world::Tree;
-use super::world::adopters::Standing;
+use super::world::adopters::{Adopter, Standing};
 use crate::domain::moment::Moment;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
@@ -37,15 +37,14 @@ pub struct Evidence {
     pub reports_due: Option<Timestamp>,
     /// How long the exposure usually is, if the procedure says it, and when that is over; nobody knows that on hold.
     pub usual: Option<(Duration, Option<Moment>)>,
-    /// Who has accepted, and should have reported by now.
-    pub overdue: Vec<TeamName>,
+    /// Who has accepted and should have reported by now, and when.
+    pub overdue: Vec<(TeamName, Timestamp)>,
 }
 
 /// Counts it.
 pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
     let mut found = Evidence { exposed: exposed(known, rollout), ..Evidence::default() };
     let due = reports_due(known, rollout);
-    let is_over = due.is_some_and(|due| due.elapsed <= known.now.elapsed);
     found.reports_due = due.map(|due| due.wall);
     let is_paused = known.world.is_paused(&rollout.id);
     found.usual = exposure::usual(known, rollout).map(|(span, ends)| (span, (!is_paused).then_some(ends)));
@@ -54,11 +53,18 @@ pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
         found.asked += usize::from(adopter.asked.is_some());
         let standing = adopter.standing();
         found.installed += usize::from(adopter.installed.is_some() && standing != Standing::Declined);
+        if adopter.asked.is_none() {
+            // What others report is welcome, and does not count.
+            continue;
+        }
         found.accepted += usize::from(standing.accepts());
         match standing {
             Standing::Declined => found.declined += 1,
-            Standing::Accepted | Standing::Exposed if is_over => found.overdue.push(team.clone()),
-            Standing::Assigned | Standing::Accepted | Standing::Exposed => {}
+            Standing::Accepted | Standing::Exposed => {
+                let due = report_due(known, rollout, adopter).filter(|due| *due <= known.now.wall);
+                found.overdue.extend(due.map(|due| (team.clone(), due)));
+            }
+            Standing::Assigned => {}
             Standing::Reported(outcome) => {
                 let beta = adopter.asked.as_ref().is_some_and(|asked| asked.beta);
                 let group = if beta { &mut found.beta } else { &mut found.reported };
@@ -85,8 +91,15 @@ fn exposed(known: Known<'_>, rollout: &Rollout) -> Option<Duration> {
     Some(span.saturating_sub(known.world.paused(&rollout.id, newest, known.now.elapsed)))
 }
 
+/// When a team should have reported: at the end of the exposure, or as long after it accepted if that is later.
+pub(super) fn report_due(known: Known<'_>, rollout: &Rollout, adopter: &Adopter) -> Option<Timestamp> {
+    let ends = reports_due(known, rollout)?.wall;
+    let own = adopter.answer.and_then(|(_, at)| at.checked_add(exposure::span(known, rollout)?).ok());
+    Some(own.map_or(ends, |own| own.max(ends)))
+}
+
 /// When the early adopters of a rollout should have reported: at the end of its exposure, which nobody knows while no time
 /// passes for it.
-pub(super) fn reports_due(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
+fn reports_due(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
     if known.world.is_paused(&rollout.id) { None } else { exposure::ends(known, rollout) }
 }

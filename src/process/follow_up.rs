@@ -11,7 +11,7 @@ use super::world::tasks::Task;
 use crate::domain::report::Outcome;
 
 /// How long a task may wait for its site, before somebody asks there.
-const BEGIN_WITHIN: Duration = Duration::from_hours(48);
+pub const BEGIN_WITHIN: Duration = Duration::from_hours(48);
 
 /// Most that are said at a time.
 const AT_ONCE: usize = 100;

@@ -6,12 +6,13 @@ use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use super::world::teams::Team;
 use crate::domain::moment::Moment;
-use crate::domain::names::{DistPath, Label, RolloutId};
+use crate::domain::names::{DistPath, Label, RolloutId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
+use crate::domain::workflow::{Effect, Transition};
 use crate::format::spelling;
 
 /// What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
@@ -56,6 +57,22 @@ impl Known<'_> {
         let is_listed =
             |(dist, nevra): (&DistPath, &Nevra)| last(dist).is_some_and(|tree| self.world.lists(dist, tree, nevra));
         rollout.plan.is_none() && rollout.packages().all(is_listed)
+    }
+
+    /// Whether a step from where a rollout is leads where clients get it, or it is on its way there.
+    pub fn is_ready_for_release(self, rollout: &Rollout) -> bool {
+        let last = |dist: &DistPath| self.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
+        let to_last = |tree: &TreeName| rollout.dists().any(|dist| last(dist) == Some(tree));
+        let leads = |step: &Transition| matches!(&step.effect, Effect::Move { to, .. } if to_last(to));
+        let workflow = self.rules.of(&rollout.parts).map(|rules| &rules.workflow);
+        !rollout.cancelled
+            && match rollout.plan {
+                Some(plan) => {
+                    let plan = self.world.rollouts.plan(plan);
+                    plan.is_some_and(|plan| plan.moves.iter().filter_map(|one| one.target.as_ref()).any(to_last))
+                }
+                None => workflow.is_ok_and(|workflow| workflow.leaving(&rollout.state).any(leads)),
+            }
     }
 
     /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no

@@ -9,11 +9,12 @@
 use std::collections::BTreeSet;
 
 use super::decision::{Decision, Entry};
+use super::fact::assignment::Assigned;
 use super::fact::incident::{ProblemOpened, ProblemRecurred};
 use super::fact::notice::Message;
 use super::fact::rollout::{Done, Moved, Submitted};
 use super::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskReassigned};
-use super::fact::{Fact, Subject, halt, review};
+use super::fact::{Fact, Kind as _, Subject, halt, review};
 use super::gate::{acknowledged, exposure};
 use super::known::Known;
 use super::rules::DistRules;
@@ -72,7 +73,7 @@ fn notices<'r>(rules: &'r DistRules, fact: &Fact) -> impl Iterator<Item = &'r No
         Occasion::Entered(_) => enters,
         Occasion::UpdateReleased => releases,
         Occasion::Security => is_suspicious,
-        Occasion::Fact(of, _) => *of == kind,
+        Occasion::Fact(of, _) => *of == kind || (enters && *of == Assigned::NAME),
     })
 }
 
@@ -111,9 +112,16 @@ fn messages(known: Known<'_>, fact: &Fact, cause: u64, releases: bool) -> Vec<Me
             if notice.when == Occasion::Security && is_waiting(known, procedure, notice) {
                 continue;
             }
+            // Who was asked beforehand is told when there is something to test.
+            if matches!(&notice.when, Occasion::Fact(of, _) if *of == Assigned::NAME && *of != fact.kind()) {
+                let teams = event.waiting().cloned().map(Some);
+                all.extend(teams.filter_map(|team| Event { team, ..event.clone() }.message(rules, notice, cause)));
+                continue;
+            }
             // What is told of an update is about all of its rollouts.
-            let rollout = event.rollout.filter(|_| notice.when != Occasion::UpdateReleased);
-            all.extend(Event { rollout, ..event.clone() }.message(rules, notice, cause));
+            let is_update = notice.when == Occasion::UpdateReleased;
+            let rollout = event.rollout.filter(|_| !is_update);
+            all.extend(Event { rollout, is_released: is_update, ..event.clone() }.message(rules, notice, cause));
         }
     }
     all
@@ -134,12 +142,14 @@ struct Event<'a> {
     bundle: Option<BundleId>,
     team: Option<TeamName>,
     update: Option<&'a Update>,
+    /// Whether it is told that the update is released: only what is released belongs to it then.
+    is_released: bool,
 }
 
 impl<'a> Event<'a> {
     fn of(known: Known<'a>, fact: &'a Fact) -> Self {
         let world: &'a World = known.world;
-        let mut event = Self { known, fact, rollout: None, bundle: None, team: None, update: None };
+        let mut event = Self { known, fact, rollout: None, bundle: None, team: None, update: None, is_released: false };
         for subject in fact.about() {
             match subject {
                 Subject::Rollout(id) if event.rollout.is_none() => event.rollout = world.rollouts.get(&id),
@@ -195,12 +205,39 @@ impl<'a> Event<'a> {
                 // What was overtaken by another plan is done when that is.
                 _ => is_in(state) && self.rollout.is_some_and(|rollout| rollout.plan.is_none()),
             },
-            Occasion::UpdateReleased => {
-                self.update.is_some_and(|update| update.rollouts.iter().all(|rollout| self.known.is_released(rollout)))
-            }
+            // What went back to early adopters, or was rejected, is not waited for (S1-53).
+            Occasion::UpdateReleased => self.update.is_some_and(|update| {
+                let comes =
+                    |id| self.known.world.rollouts.get(id).is_some_and(|it| self.known.is_ready_for_release(it));
+                let (released, other): (Vec<_>, Vec<_>) =
+                    self.known.world.bundles.released_by(update).partition(|id| self.known.is_released(id));
+                !released.is_empty() && !other.into_iter().any(comes)
+            }),
             Occasion::Security => true,
-            Occasion::Fact(_, state) => state.as_ref().is_none_or(is_in),
+            Occasion::Fact(of, state) => {
+                let is_early =
+                    *of == Assigned::NAME && !self.rollout.is_some_and(|it| acknowledged::is_in_test(self.known, it));
+                state.as_ref().is_none_or(is_in) && !is_early
+            }
         }
+    }
+
+    /// The teams that were asked before the rollout came where it is tested, if it has just come there.
+    fn waiting(&self) -> impl Iterator<Item = &'a TeamName> {
+        let came = self.rollout.filter(|rollout| match self.fact {
+            Fact::Done(_) | Fact::Moved(_) => {
+                rollout.plan.is_none() && acknowledged::asking(self.known, rollout).is_some()
+            }
+            _ => false,
+        });
+        let asked = came.into_iter().flat_map(|rollout| {
+            let of_it = self.known.world.adopters.of(&rollout.id);
+            of_it.filter(|(_, adopter)| {
+                adopter.standing() == Standing::Assigned
+                    && adopter.asked.as_ref().is_some_and(|asked| asked.at < rollout.since)
+            })
+        });
+        asked.map(|(team, _)| team)
     }
 
     /// `None` if it would be for nobody.
@@ -252,8 +289,9 @@ impl<'a> Event<'a> {
     /// The rollouts of the update or of the bundle.
     fn members(&self) -> impl Iterator<Item = &'a RolloutId> {
         let bundle = self.bundle.as_ref().and_then(|bundle| self.known.world.bundles.get(bundle));
-        let members = self.update.map(|update| &update.rollouts).or(bundle.map(|bundle| &bundle.members));
-        members.into_iter().flatten()
+        let of_update = self.update.into_iter().flat_map(|update| self.known.world.bundles.released_by(update));
+        let of_bundle = bundle.filter(|_| self.update.is_none()).into_iter().flat_map(|bundle| bundle.members.iter());
+        of_update.chain(of_bundle).filter(|id| !self.is_released || self.known.is_released(id))
     }
 
     /// A value, if there is one.
@@ -306,7 +344,10 @@ impl<'a> Event<'a> {
             }
             Field::Teams => lines(self.testers().map(TeamName::to_string)),
             Field::Team => Some(self.team.as_ref()?.to_string()),
-            Field::AnswerBy => Some(format!("{:.0}", acknowledged::answer_by(known, rules, &rollout?.id, adopter()?)?)),
+            Field::AnswerBy => Some(format!(
+                "{:.0}",
+                acknowledged::answer_by(known, rules, &rollout?.id, (self.team.as_ref()?, adopter()?))?
+            )),
             Field::Outcome => match of_task() {
                 Some(task) => task.outcome().map(|outcome| outcome.to_string()),
                 None => match adopter()?.standing() {
@@ -326,6 +367,10 @@ impl<'a> Event<'a> {
             Field::Task => Some(task?.to_string()),
             Field::TaskKind => Some(of_task()?.kind.as_str().to_owned()),
             Field::Quarantine => Some(quantity::show_duration(of_task()?.quarantine)),
+            Field::Reversal => {
+                let said = |id| Some((id, world.attributes.said(id).reversal?));
+                lines(self.members().filter_map(said).map(|(id, how)| format!("{id}: {how}")))
+            }
             Field::Series => Some(self.update?.series.to_string()),
             Field::Update => Some(self.update?.number.to_string()),
             Field::Priority => {

@@ -6,22 +6,26 @@
 use jiff::Timestamp;
 
 use super::act;
+use super::follow_up::{BEGIN_WITHIN, attention};
 use super::gate::acknowledged::{answer_by, asking};
 use super::gate::approvals;
+use super::gate::bundle_complete::before_tasks;
 use super::known::Known;
 use super::rights::{self, Right};
 use super::rules::DistRules;
 use super::who::Caller;
 use super::world::adopters::Standing;
+use super::world::bundles::Bundle;
 use super::world::incidents::Problem;
 use super::world::requests::Request;
 use super::world::reviews::Review;
 use super::{delays, evidence};
 use crate::domain::gate::Verdict;
-use crate::domain::names::{ChangeId, DistPath, Role};
+use crate::domain::names::{BundleId, ChangeId, DistPath, Role};
 use crate::domain::naming::team::TeamName;
 use crate::domain::request::Status;
 use crate::domain::rollout::Rollout;
+use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, State, Transition, quoted};
 
 /// Rollouts of one state in one distribution that are looked at.
@@ -64,6 +68,7 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
             duties.extend(missing_approval(known, caller, rules, rollout));
             // While no time passes for it, nobody is late (S3-08).
             if !known.world.is_paused(&rollout.id) && rights::ASSIGN.lacking_for(caller, rollout).is_none() {
+                duties.extend(unasked(known, rollout));
                 duties.extend(silent(known, rules, rollout));
                 duties.extend(unreported(known, rollout));
             }
@@ -73,6 +78,10 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
     duties.extend(
         known.world.requests.open().take(LOOKED_AT).filter_map(|(id, request)| of_change(known, caller, id, request)),
     );
+    if rights::TASKS.lacking(caller, []).is_none() {
+        let open = known.world.bundles.iter().filter(|(_, bundle)| !bundle.closed).take(LOOKED_AT);
+        duties.extend(open.flat_map(|(id, bundle)| of_bundle(known, id, bundle)));
+    }
     duties.extend(reviews(known, caller));
     duties.extend(problems(known, caller));
     duties.sort();
@@ -95,14 +104,14 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
     for id in world.adopters.rollouts(team) {
         let (Some(rollout), Some(adopter)) = (world.rollouts.get(id), world.adopters.get(id, team)) else { continue };
         let Some(rules) = asking(known, rollout) else { continue };
-        match (adopter.standing(), answer_by(known, rules, id, adopter)) {
+        match (adopter.standing(), answer_by(known, rules, id, (team, adopter))) {
             (Standing::Assigned, by) => duties.push(Duty {
                 by: by.map_or(Deadline::None, |by| Deadline::at(by, now)),
                 what: format!("{team} is asked to test {id}: accept or reject it"),
                 command: format!("accept {id} {team}"),
             }),
             (Standing::Accepted | Standing::Exposed, _) => duties.push(Duty {
-                by: evidence::reports_due(known, rollout).map_or(Deadline::None, |due| Deadline::at(due.wall, now)),
+                by: evidence::report_due(known, rollout, adopter).map_or(Deadline::None, |due| Deadline::at(due, now)),
                 what: format!("{team} has accepted {id}: report what came of it"),
                 command: format!("report add {id} {team} success"),
             }),
@@ -119,7 +128,9 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
             };
             (format!("task {number} can be done after its quarantine, {when}"), "done")
         };
-        duties.push(Duty { by: Deadline::None, what, command: format!("task {word} {number} success") });
+        let begin_by = || task.created.checked_add(BEGIN_WITHIN).map_or(Deadline::None, |by| Deadline::at(by, now));
+        let by = if task.begun.is_none() { begin_by() } else { Deadline::None };
+        duties.push(Duty { by, what, command: format!("task {word} {number} success") });
     }
     duties
 }
@@ -221,6 +232,44 @@ fn is_released(known: Known<'_>, request: &Request) -> bool {
     !request.rollouts.is_empty() && request.rollouts.iter().all(|rollout| known.is_released(rollout))
 }
 
+/// What whoever creates tasks has to do about a bundle (S1-22, S1-28, S1-47).
+fn of_bundle(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Duty> {
+    let tasks = |kind| known.world.tasks.of(id).filter(move |(_, task)| task.kind == kind);
+    let duty = |what: String, command: String| Duty { by: Deadline::None, what, command };
+    let mut duties = Vec::new();
+    let is_complete = || before_tasks(known, id, bundle).is_some_and(|found| found.is_empty());
+    let has_settled = || act::task::unsettled(known, bundle, TaskKind::RollOut).is_empty();
+    if !bundle.members.is_empty() && tasks(TaskKind::RollOut).next().is_none() && is_complete() && has_settled() {
+        let what = format!("the bundle {id} is complete and has no roll-out tasks");
+        duties.push(duty(what, format!("task create {id} --affected")));
+    }
+    let is_rejected = |rollout: &Rollout| {
+        known.rules.of(&rollout.parts).is_ok_and(|rules| rules.workflow.is_rejection(&rollout.state))
+    };
+    let rejected = bundle.members.iter().filter_map(|id| known.world.rollouts.get(id)).find(|it| is_rejected(it));
+    let has_begun = tasks(TaskKind::RollOut).any(|(_, task)| task.begun.is_some());
+    if let Some(rollout) = rejected.filter(|_| has_begun && tasks(TaskKind::RollBack).next().is_none()) {
+        let what = format!("{} of the bundle {id} was rejected, and sites have installed it", rollout.id);
+        duties.push(duty(what, format!("task create {id} --affected --roll-back")));
+    }
+    let looked_at = known.world.tasks.of(id).filter_map(|(n, task)| Some((n, task, attention(known, n, task)?)));
+    duties.extend(looked_at.map(|(n, task, why)| {
+        duty(format!("task {n} of {} ({id}): {why}", task.team), format!("task extend {n} --for 2d --reason WHY"))
+    }));
+    duties
+}
+
+/// A rollout that early adopters should test, and that nobody was asked to (S0-33).
+fn unasked(known: Known<'_>, rollout: &Rollout) -> Option<Duty> {
+    asking(known, rollout)?;
+    let is_asked = known.world.adopters.of(&rollout.id).any(|(_, adopter)| adopter.asked.is_some());
+    (!is_asked && rollout.plan.is_none()).then(|| Duty {
+        by: Deadline::None,
+        what: format!("{} is in {}, and nobody was asked to test it", rollout.id, rollout.state),
+        command: format!("assign {} TEAM", rollout.id),
+    })
+}
+
 /// Teams that have not answered in time (S0-35, S0-37).
 fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
     if asking(known, rollout).is_none() {
@@ -229,7 +278,7 @@ fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
     let now = known.now.wall;
     let adopters = known.world.adopters.of(&rollout.id).filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
     let late = adopters.filter_map(|(team, adopter)| {
-        Some((team, answer_by(known, rules, &rollout.id, adopter).filter(|by| *by < now)?))
+        Some((team, answer_by(known, rules, &rollout.id, (team, adopter)).filter(|by| *by < now)?))
     });
     let duty = |(team, by): (&TeamName, Timestamp)| Duty {
         by: Deadline::Overdue(by),
@@ -245,12 +294,12 @@ fn unreported(known: Known<'_>, rollout: &Rollout) -> Vec<Duty> {
         return vec![];
     }
     let found = evidence::evidence(known, rollout);
-    let duty = |team: TeamName| Duty {
-        by: Deadline::Overdue(found.reports_due.unwrap_or_default()),
+    let duty = |(team, due): &(TeamName, Timestamp)| Duty {
+        by: Deadline::Overdue(*due),
         what: format!("{team} has accepted {} but not reported in time: ask it", rollout.id),
         command: format!("report add {} {team} OUTCOME", rollout.id),
     };
-    found.overdue.iter().cloned().map(duty).collect()
+    found.overdue.iter().map(duty).collect()
 }
 
 /// A rollout that has been in its state for too long, for whoever may take a step with it.

@@ -45,5 +45,5 @@ fn is_over(known: Known<'_>, id: &RolloutId) -> bool {
     // A team that has left the registry since is nobody's to wait for, and whoever took it out knows.
     let is_asked = counting().any(|(_, adopter)| adopter.asked.is_some());
     let mut silent = counting().filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
-    is_asked && silent.all(|(_, adopter)| answer_by(known, rules, id, adopter).is_some_and(|by| by < known.now.wall))
+    is_asked && silent.all(|adopter| answer_by(known, rules, id, adopter).is_some_and(|by| by < known.now.wall))
 }

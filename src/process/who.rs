@@ -61,6 +61,14 @@ impl Grant {
     pub fn of_team(team: TeamName) -> Self {
         Self { role: Role::EA, scope: Scope::Team(team) }
     }
+
+    /// The team of early adopters that it is for.
+    pub fn team(&self) -> Option<&TeamName> {
+        match &self.scope {
+            Scope::Team(team) => Some(team),
+            Scope::Site | Scope::Within { .. } => None,
+        }
+    }
 }
 
 impl Scope {
@@ -104,15 +112,12 @@ impl Caller {
 
     /// Whether they belong to a team of early adopters (S0-06).
     pub fn speaks_for(&self, team: &TeamName) -> bool {
-        self.grants.iter().any(|grant| matches!(&grant.scope, Scope::Team(own) if own == team))
+        self.teams().any(|own| own == team)
     }
 
     /// The teams that they belong to.
     pub fn teams(&self) -> impl Iterator<Item = &TeamName> {
-        self.grants.iter().filter_map(|grant| match &grant.scope {
-            Scope::Team(team) => Some(team),
-            Scope::Site | Scope::Within { .. } => None,
-        })
+        self.grants.iter().filter_map(Grant::team)
     }
 
     /// Whether they have one of these roles in a distribution, or, where none is named, everywhere.

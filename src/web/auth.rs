@@ -10,6 +10,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use axum::http::HeaderMap;
 
 use crate::domain::names::{Actor, HookName, Role};
+use crate::domain::naming::team::TeamName;
 use crate::domain::people;
 use crate::process::who::{Caller, Channel};
 
@@ -21,6 +22,12 @@ impl Tokens {
     /// Adds a token for a caller.
     pub fn add(&mut self, token: &[u8], caller: Caller) {
         self.0.push((digest::digest(&digest::SHA256, token), caller));
+    }
+
+    /// Whose tokens belong to a team of early adopters.
+    pub fn of_team<'t>(&'t self, team: &'t TeamName) -> impl Iterator<Item = &'t Actor> {
+        let all = self.0.iter().map(|(_, caller)| caller);
+        all.filter(move |caller| caller.teams().any(|its| its == team)).map(|caller| &caller.who)
     }
 
     /// The caller that the request's token belongs to.

@@ -49,6 +49,12 @@ impl SingleSignOn {
         Self { secret: digest::digest(&digest::SHA256, secret), user, groups, by_group }
     }
 
+    /// The groups whose members belong to a team of early adopters.
+    pub fn groups_of<'s>(&'s self, team: &'s TeamName) -> impl Iterator<Item = &'s str> {
+        let of = move |grants: &[Grant]| grants.iter().filter_map(Grant::team).any(|its| its == team);
+        self.by_group.iter().filter(move |(_, grants)| of(grants)).map(|(group, _)| group.as_str())
+    }
+
     /// The person that the web server has identified; `None` if no web server says anything.
     pub fn caller(&self, headers: &HeaderMap) -> Option<Result<Caller, Unidentified>> {
         let offered = digest::digest(&digest::SHA256, headers.get(SSO_SECRET)?.as_bytes());

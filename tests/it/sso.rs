@@ -77,10 +77,10 @@ fn site() -> Site {
 
 #[test]
 fn people_are_who_the_web_server_says_and_may_what_their_groups_may() {
-    let site = site();
+    let mut site = site();
     let nginx = nginx(&site);
     for (id, title) in [("emi", "Staged Rollout EMI-1.0 bdii-site 1.0.1"), ("arc", "Staged Rollout ARC-6 arc-ce 6.0")] {
-        let package = format!("{id}-1-1.noarch");
+        let package = site.drop_package(id, "1", &[]);
         let body = json!({ "id": id, "title": title, "distribution": DISTRIBUTION, "packages": [package] });
         let answer = site.door.post("/api/v1/rollouts", &body).unwrap();
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -101,8 +101,21 @@ fn people_are_who_the_web_server_says_and_may_what_their_groups_may() {
     assert_eq!(answer.0, 403, "{}", answer.1);
     let answer = asks(&nginx, "emma", assign("emi"), &teams, &[]);
     assert_eq!(answer.0, 200, "{}", answer.1);
-    // A group that is called like a team is that team.
-    let accept = ("POST", "/api/v1/rollouts/emi/teams/ea-NGI_IT-INFN-T1/answer");
+    // A group that is called like a team is that team. Until there is something to test, it has nothing to say.
+    site.wait("the packages to be taken in", |site| {
+        (crate::disagreement::packages(site, "untested") == 2).then_some(())
+    });
+    let early = asks(
+        &nginx,
+        "infn",
+        ("POST", "/api/v1/rollouts/emi/teams/ea-NGI_IT-INFN-T1/answer"),
+        &json!({ "accepts": true }),
+        &[],
+    );
+    assert_eq!(early.0, 409, "{}", early.1);
+    site.ctl_good(&["move", "emi", "InVerification"]);
+    site.ctl_good(&["move", "emi", "StageRollOut"]);
+    let accept = ("POST", "/api/v1/rollouts/emi/teams/NGI_IT-INFN-T1/answer");
     assert_eq!(asks(&nginx, "joe", accept, &json!({ "accepts": true }), &[]).0, 403);
     let answer = asks(&nginx, "infn", accept, &json!({ "accepts": true }), &[]);
     assert_eq!(answer.0, 200, "{}", answer.1);

@@ -20,6 +20,9 @@ pub struct CalendarArgs {
     /// The calendar of this distribution; without it, that of the site
     #[arg(long, value_name = "DISTRIBUTION")]
     distribution: Option<String>,
+    /// With the holidays of this NGI, if it has others than the site
+    #[arg(long, value_name = "NGI")]
+    ngi: Option<String>,
     /// How many days, at most 366
     #[arg(long, value_name = "N", default_value_t = DAYS)]
     days: u16,
@@ -30,16 +33,18 @@ pub struct CalendarArgs {
 /// # Errors
 /// If there is no daemon, or it knows no such distribution.
 pub async fn run(args: CalendarArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let CalendarArgs { distribution, days } = args;
+    let CalendarArgs { distribution, ngi, days } = args;
     let dist = distribution.map(|dist| format!("&distribution={}", escape(&dist))).unwrap_or_default();
-    let calendar: CalendarBody = client.get(&format!("/api/v1/calendar?days={days}{dist}")).await?;
+    let ngi = ngi.map(|ngi| format!("&ngi={}", escape(&ngi))).unwrap_or_default();
+    let calendar: CalendarBody = client.get(&format!("/api/v1/calendar?days={days}{dist}{ngi}")).await?;
     Ok(Outcome::done(if json { document(&calendar) } else { show(&calendar, width()) }))
 }
 
 fn show(calendar: &CalendarBody, width: usize) -> String {
     let mut text = String::new();
     let whose = calendar.distribution.as_deref().unwrap_or("the site");
-    let _ = writeln!(text, "calendar of {whose}, time zone {}", calendar.timezone);
+    let ngi = calendar.ngi.as_deref().map(|ngi| format!(" for {ngi}")).unwrap_or_default();
+    let _ = writeln!(text, "calendar of {whose}{ngi}, time zone {}", calendar.timezone);
     let today = match (&calendar.holiday, calendar.working_day) {
         (Some(name), _) => format!("a holiday, {name}"),
         (None, true) => "a working day".to_owned(),
@@ -85,6 +90,7 @@ mod tests {
     fn open() -> CalendarBody {
         CalendarBody {
             distribution: None,
+            ngi: None,
             timezone: "UTC".into(),
             now: "2026-12-18T15:00:00Z".into(),
             local: "Fri 2026-12-18 15:00".into(),

@@ -6,10 +6,11 @@ use super::ask::{escape, one, recorded};
 use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
-use crate::web::api::issues::{CloseIssueBody, IssueBody, RankIssueBody};
+use crate::cli::table;
+use crate::web::api::issues::{CloseIssueBody, IssueBody, IssueOfBody, RankIssueBody};
 use crate::web::api::rollouts::RolloutBody;
 
-/// Records and closes issues of a rollout; `rolloutctl show` lists them
+/// Lists issues, records and closes those of a rollout
 ///
 /// Example: rolloutctl issue add rt-1234 https://ggus.eu/?ticket_id=99 --title "the daemon dies at start" --show-stopper
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,15 @@ pub struct IssueArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Lists the issues of all rollouts
+    List {
+        /// Only open ones
+        #[arg(long)]
+        open: bool,
+        /// Only those with which a rollout cannot go on
+        #[arg(long)]
+        show_stopper: bool,
+    },
     /// Records an issue, or what has changed about it; reopens a closed one
     Add(AddArgs),
     /// Decides how urgent an issue is
@@ -83,6 +93,14 @@ struct AddArgs {
 /// If there is no daemon, or it refuses.
 pub async fn run(args: IssueArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     match args.what {
+        What::List { open, show_stopper } => {
+            let wanted = [("open", open), ("show_stopper", show_stopper)];
+            let wanted: Vec<String> =
+                wanted.iter().filter(|(_, only)| *only).map(|(name, _)| format!("{name}=true")).collect();
+            let issues: Vec<IssueOfBody> = client.get(&format!("/api/v1/issues?{}", wanted.join("&"))).await?;
+            let is_narrowed = !wanted.is_empty();
+            Ok(Outcome::done(if json { document(&issues) } else { list(&issues, is_narrowed, table::width()) }))
+        }
         What::Add(AddArgs { rollout, issue, title, show_stopper, workaround, criticality, reason }) => {
             let body = IssueBody { issue, title, show_stopper, workaround, criticality, reason };
             let path = format!("/api/v1/rollouts/{}/issues", escape(&rollout));
@@ -102,6 +120,21 @@ pub async fn run(args: IssueArgs, client: &Client, json: bool) -> Result<Outcome
             Ok(recorded(&client.post(&path, &CloseIssueBody { issue, reason }).await?, json))
         }
     }
+}
+
+fn list(issues: &[IssueOfBody], is_narrowed: bool, width: usize) -> String {
+    if issues.is_empty() {
+        let such = if is_narrowed { "such " } else { "" };
+        return format!("No rollout has {such}issues.\n");
+    }
+    let row = |IssueOfBody { rollout, issue }: &IssueOfBody| {
+        let kind = if issue.show_stopper { "show-stopper" } else { "" };
+        let open = if issue.open { "open" } else { "closed" };
+        let priority = issue.priority.clone().unwrap_or_default();
+        vec![rollout.clone(), issue.issue.clone(), open.to_owned(), kind.to_owned(), priority, issue.title.clone()]
+    };
+    let rows: Vec<_> = issues.iter().map(row).collect();
+    table::lay_out(&["ROLLOUT", "ISSUE", "STATUS", "KIND", "PRIORITY", "TITLE"], &rows, width)
 }
 
 #[derive(Serialize)]

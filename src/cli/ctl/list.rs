@@ -39,6 +39,9 @@ pub struct ListArgs {
     /// Only those that fix something of this severity, in the same words
     #[arg(long)]
     severity: Option<String>,
+    /// Only those with these words in their title or name, in upper or lower case
+    #[arg(long, value_name = "WORDS")]
+    text: Option<String>,
     /// Only those that have changed since a time or a day, or within a span such as 7d
     #[arg(long)]
     since: Option<String>,
@@ -125,6 +128,7 @@ pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome,
         node_type,
         priority,
         severity,
+        text,
         since,
         limit,
         columns,
@@ -139,6 +143,7 @@ pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome,
         ("node_type", node_type),
         ("priority", priority),
         ("severity", severity),
+        ("text", text),
         ("since", since),
     ];
     let is_narrowed = wanted.iter().any(|(_, value)| value.is_some());

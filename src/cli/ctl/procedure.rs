@@ -92,7 +92,25 @@ fn show(procedure: &ProcedureBody, width: usize) -> String {
     text.push('\n');
     let row = |t: &TransitionBody| vec![t.from.clone(), t.to.clone(), effect(t), t.who.join(", "), gates(t)];
     let rows: Vec<_> = transitions.iter().map(row).collect();
-    text + &table::lay_out(&["FROM", "TO", "PACKAGES", "WHO", "GATES"], &rows, width)
+    text.push_str(&table::lay_out(&["FROM", "TO", "PACKAGES", "WHO", "GATES"], &rows, width));
+    let states = procedure.states.iter().filter_map(|state| {
+        let most = procedure.at_most.get(state).map(|most| format!("at most {most}"));
+        let spelt = procedure.spellings.get(state).map(|all| all.join(", "));
+        let row = || vec![state.clone(), most.clone().unwrap_or_default(), spelt.clone().unwrap_or_default()];
+        (most.is_some() || spelt.is_some()).then(row)
+    });
+    let states: Vec<_> = states.collect();
+    if !states.is_empty() {
+        text.push('\n');
+        text.push_str(&table::lay_out(&["STATE", "STAYS", "ALSO SPELT"], &states, width));
+    }
+    let notices: Vec<_> =
+        procedure.notices.iter().map(|it| vec![it.when.clone(), it.to.join(", "), it.template.clone()]).collect();
+    if !notices.is_empty() {
+        text.push('\n');
+        text.push_str(&table::lay_out(&["NOTICE WHEN", "TO", "TEMPLATE"], &notices, width));
+    }
+    text
 }
 
 /// What a step does to the packages.

@@ -42,10 +42,10 @@ enum What {
         release: String,
         /// The day, such as 2027-02-01
         on: String,
-        /// One line for people
+        /// One line for people; by default, what it was
         #[arg(long, default_value = "")]
         title: String,
-        /// The usual time until the next release, such as 30d
+        /// The usual time until the next release, such as 30d; by default, what it was, and 0s for none
         #[arg(long)]
         every: Option<String>,
         /// Why; needed if the day changes

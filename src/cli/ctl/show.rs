@@ -9,7 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::process::fact::count;
 use crate::web::api::attributes::AboutBody;
-use crate::web::api::dossier::{ApprovalBody, DossierBody, EvidenceBody, TickedBody};
+use crate::web::api::dossier::{ApprovalBody, BundleTaskBody, DossierBody, EvidenceBody, TickedBody};
 use crate::web::api::rollouts::RolloutBody;
 
 /// Shows one rollout: its state, its packages and their trees, and its next steps
@@ -103,7 +103,18 @@ fn show_about(text: &mut String, about: &AboutBody) {
 /// What people have added to it.
 fn show_dossier(text: &mut String, dossier: &DossierBody) {
     if let Some(since) = &dossier.stalled {
-        let _ = writeln!(text, "on hold       since {}", moment(since));
+        let why = dossier.stalled_why.as_ref().map(|why| format!(", by {why}")).unwrap_or_default();
+        let _ = writeln!(text, "on hold       since {}{why}", moment(since));
+    }
+    if let Some(bundle) = &dossier.bundle {
+        let _ = writeln!(text, "bundle        {bundle}");
+    }
+    if let Some(update) = &dossier.update {
+        let _ = writeln!(text, "update        {update}");
+    }
+    for BundleTaskBody { task, kind, team, status, outcome } in &dossier.tasks {
+        let outcome = outcome.as_ref().map(|outcome| format!(", {outcome}")).unwrap_or_default();
+        let _ = writeln!(text, "task          {task}, {kind} by {team}: {status}{outcome}");
     }
     if let Some(evidence) = &dossier.evidence {
         let _ = writeln!(text, "evidence      {}", evidence_words(evidence));
@@ -139,10 +150,12 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
         let _ = writeln!(text, "ticked        {check} by {by}");
     }
     if let Some(by) = &dossier.extended {
-        let _ = writeln!(text, "exposure      extended by {by}");
+        let why = dossier.extended_why.as_ref().map(|why| format!(", by {why}")).unwrap_or_default();
+        let _ = writeln!(text, "exposure      extended by {by}{why}");
     }
     for overridden in &dossier.overridden {
-        let _ = writeln!(text, "override      {} for the step to {}", overridden.gate, overridden.state);
+        let why = overridden.why.as_ref().map(|why| format!(", by {why}")).unwrap_or_default();
+        let _ = writeln!(text, "override      {} for the step to {}{why}", overridden.gate, overridden.state);
     }
     for (what, url) in &dossier.links {
         let _ = writeln!(text, "link          {what}: {url}");
@@ -219,6 +232,17 @@ mod tests {
         };
         let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
         let dossier = DossierBody {
+            bundle: Some("BUNDLE-1".into()),
+            update: Some("3 of gLite-3.2".into()),
+            tasks: vec![BundleTaskBody {
+                task: 4,
+                kind: "roll-out".into(),
+                team: "ea-NGI_CH-CSCS".into(),
+                status: "Done".into(),
+                outcome: Some("warning".into()),
+            }],
+            stalled_why: Some("jane: the developers have to answer".into()),
+            extended_why: Some("jane: it needs more load".into()),
             stalled: Some(at()),
             evidence: Some(EvidenceBody {
                 asked: 3,
@@ -243,7 +267,7 @@ mod tests {
             approvals: vec![ApprovalBody { state: state.clone(), role: "srm".into(), by: by.clone(), at: at() }],
             extended: Some("2d".into()),
             ticks: vec![TickedBody { check: "documentation-reviewed".into(), by: by.clone(), at: at() }],
-            overridden: vec![OverriddenBody { state, gate: "reported".into() }],
+            overridden: vec![OverriddenBody { state, gate: "reported".into(), why: Some("jane: it is urgent".into()) }],
             links: [("release-notes".to_owned(), "https://example.org/notes".to_owned())].into(),
             notes: vec![NotedBody { at: at(), by: by.clone(), note: "restart it after the update".into() }],
             cycle: Some(2),

@@ -1,13 +1,14 @@
 //! `rolloutctl team`: the registry of early adopters.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::ask::{escape, recorded};
 use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
-use crate::web::api::teams::{RegisterBody, RemoveTeamBody, TeamBody};
+use crate::web::api::teams::{RegisterBody, RemoveTeamBody, TeamBody, TeamDutiesBody, TestedBody};
 
 /// Lists, adds and removes teams of early adopters
 ///
@@ -22,8 +23,23 @@ pub struct TeamArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Lists all teams
-    List,
+    /// Lists teams, and who belongs to them
+    List {
+        /// Only those of this NGI
+        #[arg(long)]
+        ngi: Option<String>,
+        /// Only those that test this product
+        #[arg(long)]
+        product: Option<String>,
+        /// Only those whose site runs this node type
+        #[arg(long, value_name = "TYPE")]
+        node_type: Option<String>,
+    },
+    /// Shows one team: its members, the rollouts that it tests, its tasks
+    Show {
+        /// The team, such as ea-NGI_IT-INFN-T1
+        team: String,
+    },
     /// Adds a team, or replaces its entry
     Add(AddArgs),
     /// Removes a team; what it said of rollouts stays but no longer counts
@@ -71,9 +87,17 @@ struct AddArgs {
 /// If there is no daemon, or it refuses.
 pub async fn run(args: TeamArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     match args.what {
-        What::List => {
-            let teams: Vec<TeamBody> = client.get("/api/v1/teams").await?;
-            Ok(Outcome::done(if json { document(&teams) } else { show(&teams, table::width()) }))
+        What::List { ngi, product, node_type } => {
+            let wanted = [("ngi", ngi), ("product", product), ("node_type", node_type)];
+            let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
+            let wanted: Vec<String> = wanted.collect();
+            let teams: Vec<TeamBody> = client.get(&format!("/api/v1/teams?{}", wanted.join("&"))).await?;
+            let text = || show(&teams, !wanted.is_empty(), table::width());
+            Ok(Outcome::done(if json { document(&teams) } else { text() }))
+        }
+        What::Show { team } => {
+            let team: TeamDutiesBody = client.get(&path(&team)).await?;
+            Ok(Outcome::done(if json { document(&team) } else { show_one(&team) }))
         }
         What::Add(AddArgs { team, ngi, products, stacks, node_types, contacts, observer, reason }) => {
             let [products, stacks, node_types, contacts] =
@@ -91,7 +115,37 @@ fn path(team: &str) -> String {
     format!("/api/v1/teams/{}", escape(team))
 }
 
-fn show(teams: &[TeamBody], width: usize) -> String {
+/// One team.
+fn show_one(TeamDutiesBody { team, rollouts, tasks }: &TeamDutiesBody) -> String {
+    let all = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let or = |names: &BTreeSet<String>, none: &str| if names.is_empty() { none.to_owned() } else { all(names) };
+    let rows = [
+        ("team", team.team.clone()),
+        ("site", format!("{} ({})", team.site, team.ngi)),
+        ("kind", if team.observer { "observer" } else { "early adopter" }.to_owned()),
+        ("products", or(&team.products, "all")),
+        ("stacks", or(&team.stacks, "all")),
+        ("node types", all(&team.node_types)),
+        ("contacts", all(&team.contacts)),
+        ("members", all(&team.members)),
+        ("groups", all(&team.groups)),
+        ("open tasks", tasks.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    ];
+    let mut text = String::new();
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(text, "{name:<13} {value}");
+    }
+    for TestedBody { rollout, standing, outcome } in rollouts {
+        let outcome = outcome.as_ref().map(|outcome| format!(" {outcome}")).unwrap_or_default();
+        let _ = writeln!(text, "rollout       {rollout}: {standing}{outcome}");
+    }
+    text
+}
+
+fn show(teams: &[TeamBody], is_narrowed: bool, width: usize) -> String {
+    if teams.is_empty() && is_narrowed {
+        return "There are no such teams.\n".to_owned();
+    }
     if teams.is_empty() {
         return "No team is registered. `rolloutctl team add --help` says how to add one.\n".to_owned();
     }
@@ -103,10 +157,11 @@ fn show(teams: &[TeamBody], width: usize) -> String {
         let kind = if team.observer { "observer" } else { "early adopter" };
         let (products, stacks) = (all(&team.products, "all"), all(&team.stacks, "all"));
         let (node_types, contacts) = (all(&team.node_types, ""), all(&team.contacts, ""));
-        vec![team.team.clone(), team.site.clone(), kind.to_owned(), products, stacks, node_types, contacts]
+        let members = all(&team.members.union(&team.groups).cloned().collect(), "");
+        vec![team.team.clone(), team.ngi.clone(), kind.to_owned(), products, stacks, node_types, members, contacts]
     };
     let rows: Vec<_> = teams.iter().map(row).collect();
-    table::lay_out(&["TEAM", "SITE", "KIND", "PRODUCTS", "STACKS", "NODE TYPES", "CONTACTS"], &rows, width)
+    table::lay_out(&["TEAM", "NGI", "KIND", "PRODUCTS", "STACKS", "NODE TYPES", "MEMBERS", "CONTACTS"], &rows, width)
 }
 
 #[cfg(test)]
@@ -125,6 +180,8 @@ mod tests {
             node_types: names(&["UI", "WN"]),
             contacts: names(&["ea-ngi-it@example.org"]),
             observer: false,
+            members: ["tom".to_owned()].into(),
+            groups: ["ea-italy".to_owned()].into(),
         };
         let observer = TeamBody {
             team: "ea-WLCG-Readiness".into(),
@@ -135,8 +192,13 @@ mod tests {
             node_types: names(&[]),
             contacts: names(&[]),
             observer: true,
+            members: BTreeSet::new(),
+            groups: BTreeSet::new(),
         };
-        insta::assert_snapshot!(show(&[team, observer], 120));
-        insta::assert_snapshot!(show(&[], 120));
+        insta::assert_snapshot!(show(&[team.clone(), observer], false, 120));
+        insta::assert_snapshot!(show(&[], false, 120));
+        let reported =
+            TestedBody { rollout: "rt-1".into(), standing: "reported".into(), outcome: Some("warning".into()) };
+        insta::assert_snapshot!(show_one(&TeamDutiesBody { team, rollouts: vec![reported], tasks: vec![3, 7] }));
     }
 }

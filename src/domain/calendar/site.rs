@@ -1,5 +1,7 @@
 //! The calendar of a site or of a distribution: its working days, and when packages may move.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,17 +16,28 @@ pub struct Calendar {
     pub working_days: WorkingDays,
     /// When packages may move.
     pub windows: Windows,
+    /// Which days are worked in countries that have other holidays, by their NGI.
+    pub ngis: BTreeMap<String, WorkingDays>,
 }
 
 impl Default for Calendar {
     /// Where nobody has said anything: Monday to Friday in UTC, and packages may move at any time.
     fn default() -> Self {
         let zone = TimeZone::UTC;
-        Self { working_days: WorkingDays::new(Weekdays::WORKING, zone.clone()), windows: Windows::open(zone) }
+        Self {
+            working_days: WorkingDays::new(Weekdays::WORKING, zone.clone()),
+            windows: Windows::open(zone),
+            ngis: BTreeMap::new(),
+        }
     }
 }
 
 impl Calendar {
+    /// Which days the sites of an NGI work: those of the site, if it has no holidays of its own (S0-35).
+    pub fn working_days_of(&self, ngi: &str) -> &WorkingDays {
+        self.ngis.get(ngi).unwrap_or(&self.working_days)
+    }
+
     /// The name of the time zone.
     #[must_use]
     pub fn zone(&self) -> &str {

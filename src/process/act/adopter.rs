@@ -14,6 +14,7 @@ use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use crate::process::fact::report::{ReportPublished, Reported};
+use crate::process::gate::acknowledged::{asks, is_in_test};
 use crate::process::known::Known;
 use crate::process::rights::{self, Right};
 use crate::process::who::Caller;
@@ -120,7 +121,8 @@ pub(in crate::process) fn installed(
 fn of_asked<'w>(known: Known<'w>, caller: &Caller, id: &RolloutId, team: &TeamName) -> Result<&'w Adopter, Decision> {
     let rollout = open_rollout(known, id)?;
     let adopter = asked(known, id, team)?;
-    let findings = may_for(rights::ANSWER, known, caller, rollout, team);
+    let mut findings = may_for(rights::ANSWER, known, caller, rollout, team);
+    findings.extend(too_early(known, rollout));
     if findings.is_empty() { Ok(adopter) } else { Err(Decision::refused(findings)) }
 }
 
@@ -131,6 +133,7 @@ pub(in crate::process) fn report(known: Known<'_>, caller: &Caller, reported: &R
         Err(decision) => return decision,
     };
     let mut findings = may_for(rights::REPORT, known, caller, rollout, &reported.team);
+    findings.extend(too_early(known, rollout));
     if let Some(file) = &reported.file {
         findings.extend(misnamed(rollout, &reported.team, &file.name));
         if known.world.adopters.number_of_files(&rollout.id) >= FILES_MAX {
@@ -180,6 +183,21 @@ pub(in crate::process) fn publish(
         return Decision::answered(Answer::Conflict(format!("the report of {team} on {id} {so}")));
     }
     recorded(known, caller, reason, asked.clone())
+}
+
+/// Why nobody can answer or report yet: there is nothing to test, and its packages may become others.
+fn too_early(known: Known<'_>, rollout: &Rollout) -> Option<Finding> {
+    if is_in_test(known, rollout) {
+        return None;
+    }
+    let workflow = known.rules.of(&rollout.parts).ok().map(|rules| &rules.workflow);
+    let asking = workflow.and_then(|workflow| workflow.states().iter().find(|state| asks(workflow, state)));
+    let when = asking.map_or_else(|| "when its packages have moved".to_owned(), |state| format!("in {state}"));
+    let sentence = format!(
+        "{} is in {}: early adopters cannot test it yet. They answer and report {when}.",
+        rollout.id, rollout.state
+    );
+    Some(Finding::new(Verdict::Wait, "not_in_test", sentence))
 }
 
 /// Why somebody may not act for a team.

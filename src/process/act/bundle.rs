@@ -70,8 +70,10 @@ pub(in crate::process) fn leave(
     if !bundle.members.contains(rollout) {
         return Decision::answered(Answer::NotFound(format!("{rollout} is not in the bundle {id}")));
     }
-    if let Some(finding) = rights::BUNDLES.lacking(caller, []) {
-        return Decision::refused(vec![finding]);
+    let mut findings: Vec<Finding> = rights::BUNDLES.lacking(caller, []).into_iter().collect();
+    findings.extend(stranded(known, rollout));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
     }
     recorded(known, caller, reason, BundleLeft { bundle: id.clone(), rollout: rollout.clone() })
 }
@@ -106,12 +108,22 @@ pub(in crate::process) fn announce(
     recorded(known, caller, reason, BundleAnnounced { bundle: id.clone(), rollouts })
 }
 
+/// Why a rollout has to stay in its bundle: what early adopters have of it could join none any more.
+fn stranded(known: Known<'_>, id: &RolloutId) -> Option<Finding> {
+    let rollout = known.world.rollouts.get(id).filter(|_| !known.is_released(id))?;
+    let moved = super::edit::has_moved(known, rollout, "taken out of its bundle")?;
+    let sentence = format!("{} Release it, take it back or reject it first.", moved.sentence);
+    Some(Finding { sentence, ..moved })
+}
+
 /// Closes a bundle.
 pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, id: &BundleId, reason: &str) -> Decision {
-    if let Err(decision) = open_bundle(known, id) {
-        return decision;
-    }
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
     let mut findings: Vec<Finding> = rights::BUNDLES.lacking(caller, []).into_iter().collect();
+    findings.extend(bundle.members.iter().filter_map(|rollout| stranded(known, rollout)));
     findings.extend(missing_reason(reason, "Closing a bundle needs a reason."));
     if !findings.is_empty() {
         return Decision::refused(findings);

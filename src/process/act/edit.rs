@@ -161,18 +161,12 @@ pub(super) fn has_ended(known: Known<'_>, rollout: &Rollout) -> Option<Finding> 
 
 /// Why it is too late.
 pub(super) fn has_moved(known: Known<'_>, rollout: &Rollout, what: &str) -> Option<Finding> {
-    let (world, id) = (known.world, &rollout.id);
+    let id = &rollout.id;
     if rollout.plan.is_some() {
         let sentence = format!("Packages are being moved for {id}, so it cannot be {what} now.");
         return Some(Finding::new(Verdict::Wait, "busy", sentence));
     }
-    let brought = rollout.packages().find_map(|(dist, nevra)| {
-        let by_us = |(name, tree): (_, &crate::process::world::Tree)| {
-            (tree.listing().get(nevra)?.brought.as_ref() == Some(id)).then_some(name)
-        };
-        Some((nevra, world.trees.of(dist).find_map(by_us)?))
-    });
-    let (nevra, tree) = brought?;
+    let (nevra, tree) = known.world.brought(rollout)?;
     let sentence = format!("{id} has brought {nevra} to {tree} already, so it cannot be {what}; it can be withdrawn.");
     Some(Finding::new(Verdict::Reject, "has_moved", sentence))
 }

@@ -18,9 +18,17 @@ use crate::process::world::releases::Release;
 /// Rollouts and bundles of one release.
 const SCOPE_MAX: usize = 1_000;
 
-/// Plans a release, or plans it anew. A day that slips needs a reason, since people rely on it.
-pub(in crate::process) fn plan(known: Known<'_>, caller: &Caller, planned: &ReleasePlanned, reason: &str) -> Decision {
-    let there = known.world.releases.get(&planned.release);
+/// Plans a release, or plans it anew: what is not said of it stays, and no time at all takes the usual time until the next one
+/// away. A day that slips needs a reason, since people rely on it.
+pub(in crate::process) fn plan(known: Known<'_>, caller: &Caller, asked: &ReleasePlanned, reason: &str) -> Decision {
+    let there = known.world.releases.get(&asked.release);
+    let title = Some(&asked.title).filter(|title| !title.is_empty()).or(there.map(|there| &there.title));
+    let every = asked.every.or(there.and_then(|there| there.every).map(|every| every.as_secs()));
+    let planned = ReleasePlanned {
+        title: title.cloned().unwrap_or_default(),
+        every: every.filter(|every| *every > 0),
+        ..asked.clone()
+    };
     let mut findings: Vec<Finding> = rights::RELEASES.lacking(caller, []).into_iter().collect();
     if there.is_some_and(|there| there.on != planned.on) {
         findings.extend(missing_reason(reason, "Changing the day needs a reason, for everybody who relies on it."));
@@ -38,7 +46,7 @@ pub(in crate::process) fn plan(known: Known<'_>, caller: &Caller, planned: &Rele
             planned.release
         )));
     }
-    recorded(known, caller, reason, planned.clone())
+    recorded(known, caller, reason, planned)
 }
 
 /// Says what a release is about.

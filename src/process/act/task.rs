@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::bundle::open_bundle;
-use super::correct::corrections;
 use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
 use crate::domain::names::{BundleId, Label, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
+use crate::domain::rollout::Rollout;
 use crate::domain::task::TaskKind;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
+use crate::process::gate::bundle_complete::before_tasks;
 use crate::process::gate::settled;
 use crate::process::known::Known;
 use crate::process::rights;
@@ -34,12 +35,18 @@ pub(in crate::process) fn create(
     services: &BTreeSet<String>,
     reason: &str,
 ) -> Decision {
-    let bundle_of = match open_bundle(known, bundle) {
+    // Sites go back also from what was released with a bundle that is closed since.
+    let closed = known.world.bundles.get(bundle).filter(|_| kind == TaskKind::RollBack);
+    let bundle_of = match closed.map_or_else(|| open_bundle(known, bundle), Ok) {
         Ok(found) => found,
         Err(decision) => return decision,
     };
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     findings.extend(unsettled(known, bundle_of, kind));
+    match kind {
+        TaskKind::RollOut => findings.extend(before_tasks(known, bundle, bundle_of).into_iter().flatten()),
+        TaskKind::RollBack => findings.extend(nothing_left(known, bundle, bundle_of)),
+    }
     findings.extend(teams.iter().filter_map(|team| unfit(known, bundle, kind, team)));
     findings.extend(nameless(services));
     if teams.is_empty() {
@@ -61,9 +68,16 @@ pub(in crate::process) fn create(
             TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs(), services }.into()
         })
         .collect();
-    let mut decision = all_recorded(known, caller, reason, facts);
-    warn(&mut decision, unlike_its_notes(known, bundle, kind));
-    decision
+    all_recorded(known, caller, reason, facts)
+}
+
+/// Why no site has to go back: nothing of the bundle was withdrawn, nor has it left the trees of early adopters (S1-47).
+fn nothing_left(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Option<Finding> {
+    let all: BTreeSet<&RolloutId> = bundle.members.iter().chain(bundle.announced.iter().flatten()).collect();
+    let mut rollouts = all.into_iter().filter_map(|id| known.world.rollouts.get(id));
+    let is_there = |rollout: &Rollout| known.world.brought(rollout).is_some() || known.is_released(&rollout.id);
+    let sentence = || format!("Nothing of the bundle {id} was rejected or taken back, so no site has to go back.");
+    rollouts.all(is_there).then(|| Finding::new(Verdict::Reject, "nothing_left", sentence()))
 }
 
 /// Services that are no words.
@@ -78,17 +92,6 @@ fn changed_at(known: Known<'_>, bundle: &Bundle, team: &TeamName) -> BTreeSet<St
     let team = known.world.teams.get(team);
     let of = |rollout: &RolloutId| team.map(|team| known.node_types(rollout, team)).unwrap_or_default();
     bundle.members.iter().flat_map(of).collect()
-}
-
-/// What whoever creates roll-out tasks should know: sites follow the release notes, and they list something else (S1-21). Where
-/// there are no notes yet, nobody follows them.
-fn unlike_its_notes(known: Known<'_>, bundle: &BundleId, kind: TaskKind) -> Option<String> {
-    let has_notes = known.world.bundles.get(bundle).is_some_and(|bundle| bundle.announced.is_some());
-    let steps = corrections(known, bundle, false).filter(|_| has_notes && kind == TaskKind::RollOut)?.steps();
-    (!steps.is_empty()).then(|| {
-        let steps = steps.join("; ");
-        format!("{bundle} and its release notes do not agree; `bundle correct {bundle}` would fix that: {steps}")
-    })
 }
 
 /// Why a team cannot have such a task of a bundle.
@@ -106,7 +109,7 @@ fn unfit(known: Known<'_>, bundle: &BundleId, kind: TaskKind, team: &TeamName) -
 
 /// What speaks against tasks because rollouts of the bundle have changed a moment ago (S1-23). Whoever has to go back does
 /// not wait for that.
-fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> {
+pub(in crate::process) fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> {
     if kind == TaskKind::RollBack {
         return vec![];
     }

@@ -11,7 +11,8 @@ use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
 
-/// Gives the next number of a series to what a bundle releases, or to these rollouts.
+/// Gives the next number of a series to these rollouts, or to what is about to be released with a bundle. What is on its way
+/// to sites is that, or has come there without a number; one that has a number and stays behind gets the next one.
 pub(in crate::process) fn number(
     known: Known<'_>,
     caller: &Caller,
@@ -19,22 +20,27 @@ pub(in crate::process) fn number(
     (bundle, rollouts): (Option<&BundleId>, &[RolloutId]),
     reason: &str,
 ) -> Decision {
-    let members = match bundle.map(|id| super::bundle::open_bundle(known, id)).transpose() {
-        Ok(bundle) => bundle.map(|bundle| &bundle.members),
+    let opened = match bundle.map(|id| Ok((id, super::bundle::open_bundle(known, id)?))).transpose() {
+        Ok(opened) => opened,
         Err(decision) => return decision,
     };
-    let rollouts: BTreeSet<RolloutId> = match (rollouts, members) {
-        ([], Some(members)) => members.iter().cloned().collect(),
+    let rollouts: BTreeSet<RolloutId> = match (rollouts, opened) {
+        ([], Some((id, bundle))) => {
+            let all = bundle.members.iter().chain(bundle.announced.iter().flatten());
+            let with_it = all.filter(|rollout| known.world.bundles.is_released_with(rollout, id));
+            with_it.filter(|rollout| unfit(known, rollout).is_none()).cloned().collect()
+        }
         (named, _) => named.iter().cloned().collect(),
     };
     let mut findings: Vec<Finding> = rights::UPDATES.lacking(caller, []).into_iter().collect();
     if rollouts.is_empty() {
-        findings.push(Finding::new(Verdict::Reject, "no_rollouts", "An update must release at least one rollout."));
+        let sentence = match opened {
+            Some((id, _)) => format!("Nothing of the bundle {id} is ready for production."),
+            None => "An update must release at least one rollout.".to_owned(),
+        };
+        findings.push(Finding::new(Verdict::Reject, "no_rollouts", sentence));
     }
-    let strange = rollouts.iter().filter(|rollout| known.world.rollouts.get(rollout).is_none());
-    findings.extend(
-        strange.map(|rollout| Finding::new(Verdict::Reject, "no_rollout", format!("There is no rollout {rollout}."))),
-    );
+    findings.extend(rollouts.iter().filter_map(|rollout| unfit(known, rollout)));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
@@ -45,4 +51,23 @@ pub(in crate::process) fn number(
         reason,
         UpdateNumbered { series: series.clone(), number, rollouts, bundle: bundle.cloned() },
     )
+}
+
+/// Why an update cannot release a rollout.
+fn unfit(known: Known<'_>, id: &RolloutId) -> Option<Finding> {
+    let reject = |code, sentence| Some(Finding::new(Verdict::Reject, code, sentence));
+    let Some(rollout) = known.world.rollouts.get(id) else {
+        return reject("no_rollout", format!("There is no rollout {id}."));
+    };
+    let is_released = known.is_released(id);
+    match known.world.bundles.update_of(id) {
+        Some(update) if is_released => {
+            reject("has_number", format!("{id} was released by update {} of {}.", update.number, update.series))
+        }
+        _ if is_released || known.is_ready_for_release(rollout) => None,
+        _ => {
+            let state = if rollout.cancelled { "cancelled" } else { rollout.state.as_str() };
+            reject("not_ready", format!("{id} is {state}, not ready for production, so no update can release it."))
+        }
+    }
 }

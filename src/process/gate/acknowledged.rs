@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::{Asked, Case, EARLY_ADOPTERS, Gate, TEAMS};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
+use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
 use crate::domain::terms::{GateForm, Terms};
-use crate::domain::workflow::Transition;
+use crate::domain::workflow::{State, Transition, Workflow};
 use crate::process::fact::count;
 use crate::process::known::Known;
 use crate::process::rules::DistRules;
@@ -22,7 +23,7 @@ pub(super) const GATE: Gate = Gate {
 
 fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let wanted = terms.count(TEAMS.name).unwrap_or(1);
-    let standings = || case.teams().map(|(team, adopter)| (team, adopter.standing()));
+    let standings = || case.asked_teams().map(|(team, adopter)| (team, adopter.standing()));
     let accepted = standings().filter(|(_, at)| at.accepts()).count();
     if accepted >= wanted {
         let sentence = format!("{} accepted the rollout.", count(accepted, "early adopter"));
@@ -31,28 +32,44 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let silent: Vec<&str> =
         standings().filter(|(_, at)| *at == Standing::Assigned).map(|(team, _)| team.as_str()).collect();
     let silent = match silent.as_slice() {
-        [] => "nobody else is asked".to_owned(),
+        [] => format!("nobody else is asked (`assign {} TEAM` asks)", case.rollout.id),
         teams => format!("not answered: {}", teams.join(", ")),
     };
-    let sentence = format!("{accepted} of {} {} accepted; {silent}.", count(wanted, "early adopter"), has(accepted));
+    let sentence = format!("{accepted} of {} accepted; {silent}.", count(wanted, "early adopter"));
     vec![Finding::new(Verdict::Wait, "acknowledged", sentence)]
 }
 
-fn has(n: usize) -> &'static str {
-    if n == 1 { "has" } else { "have" }
+/// Whether early adopters can have a rollout: the procedure asks for them where it is, or something was moved for it. Before
+/// that there is nothing to test, and its packages may become others.
+pub fn is_in_test(known: Known<'_>, rollout: &Rollout) -> bool {
+    let asks = |rules: &DistRules| asks(&rules.workflow, &rollout.state);
+    rollout.plan.is_some() || known.rules.of(&rollout.parts).is_ok_and(asks) || known.world.brought(rollout).is_some()
+}
+
+/// Whether a step from a state asks for early adopters.
+pub fn asks(workflow: &Workflow, state: &State) -> bool {
+    workflow.leaving(state).any(|step| step.gates.iter().any(|named| EARLY_ADOPTERS.contains(&named.name)))
 }
 
 /// The rules of a rollout, if a step from where it is asks for early adopters.
 pub fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
     let is_paused = known.world.is_paused(&rollout.id);
     let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_paused)?;
-    let mut steps = rules.workflow.leaving(&rollout.state);
-    steps.any(|step| step.gates.iter().any(|named| EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
+    asks(&rules.workflow, &rollout.state).then_some(rules)
 }
 
-/// When a team has to have answered: one working day after it was asked (S0-35), or after the rollout was on hold.
-pub fn answer_by(known: Known<'_>, rules: &DistRules, id: &RolloutId, adopter: &Adopter) -> Option<Timestamp> {
+/// When a team has to have answered: one working day after it was asked (S0-35), and not before the rollout came where it can be
+/// tested, or was on hold.
+pub fn answer_by(
+    known: Known<'_>,
+    rules: &DistRules,
+    id: &RolloutId,
+    (team, adopter): (&TeamName, &Adopter),
+) -> Option<Timestamp> {
     let asked = adopter.asked.as_ref()?.at;
     let resumed = known.world.dossiers.of(id).and_then(|dossier| dossier.resumed);
-    rules.calendar.working_days.after(resumed.map_or(asked, |resumed| resumed.max(asked)), 1).ok()
+    let came = known.world.rollouts.get(id).filter(|rollout| asks(&rules.workflow, &rollout.state));
+    let from = [resumed, came.map(|rollout| rollout.since)].into_iter().flatten().fold(asked, Timestamp::max);
+    let ngi = known.world.teams.get(team).map_or("", |team| team.ngi.as_str());
+    rules.calendar.working_days_of(ngi).after(from, 1).ok()
 }

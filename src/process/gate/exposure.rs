@@ -63,6 +63,11 @@ pub fn ends(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
     asked(known, rollout, FOR).map(|(_, ends)| ends)
 }
 
+/// How long that exposure is.
+pub fn span(known: Known<'_>, rollout: &Rollout) -> Option<Duration> {
+    asked(known, rollout, FOR).map(|(span, _)| span)
+}
+
 /// The usual time of that exposure, if the procedure says one, and when it ends (S0-44).
 pub fn usual(known: Known<'_>, rollout: &Rollout) -> Option<(Duration, Moment)> {
     asked(known, rollout, USUAL)

@@ -52,10 +52,12 @@ pub mod checked;
 mod reversible;
 /// Does another open bundle have a package of the same name?
 mod no_conflict;
+/// Is the rollout in a bundle?
+mod in_bundle;
 /// Is another rollout of the bundle further already?
 mod bundle_ready;
 /// Is the bundle complete?
-mod bundle_complete;
+pub mod bundle_complete;
 /// Are the roll-out tasks of the bundle done?
 mod tasks_done;
 /// Would too much leave the tree from which everybody installs?
@@ -133,6 +135,7 @@ const ALL: &[Gate] = &[
     checked::GATE,
     reversible::GATE,
     no_conflict::GATE,
+    in_bundle::GATE,
     bundle_ready::GATE,
     bundle_complete::GATE,
     tasks_done::GATE,
@@ -140,6 +143,9 @@ const ALL: &[Gate] = &[
     board_told::GATE,
     approvals::GATE,
 ];
+
+/// The gate that asks whether the roll-out tasks of a bundle are done.
+const TASKS_DONE: &str = "tasks_done";
 
 /// The gate that asks how long packages were exposed.
 pub const EXPOSURE: &str = "exposure";
@@ -265,6 +271,11 @@ impl<'a> Case<'a> {
     fn teams(&self) -> impl Iterator<Item = (&'a TeamName, &'a Adopter)> {
         let teams = &self.world.teams;
         self.world.adopters.of(&self.rollout.id).filter(|(team, _)| teams.counts(team))
+    }
+
+    /// Those of them that were asked: nobody else has a vote (S0-06).
+    fn asked_teams(&self) -> impl Iterator<Item = (&'a TeamName, &'a Adopter)> {
+        self.teams().filter(|(_, adopter)| adopter.asked.is_some())
     }
 
     /// The terms of a gate, if it is asked.

@@ -1,4 +1,4 @@
-//! Does another open bundle have a package of the same name (S1-14)?
+//! Does another open bundle, or a rollout in a tree of early adopters, have a package of the same name (S1-14)?
 //!
 //! With `shares`, whoever takes the step is also told which other bundles use that tree now: nothing conflicts as long as their
 //! packages are other ones, and early adopters get both.
@@ -30,16 +30,23 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let others = |part: &Part, name: &str| {
         let named: Vec<_> = world.packages.named(&part.dist, name).map(|(nevra, _)| nevra).collect();
         let rollouts = named.into_iter().flat_map(|nevra| world.rollouts.naming(&part.dist, nevra));
-        let in_bundles = rollouts.filter_map(|rollout| Some((rollout, world.bundles.of(&rollout.id)?.0)));
-        in_bundles.filter(|(rollout, id)| rollout.id != case.rollout.id && Some(*id) != own).collect::<Vec<_>>()
+        let others = rollouts.filter(|rollout| rollout.id != case.rollout.id);
+        others
+            .filter_map(|rollout| match world.bundles.of(&rollout.id) {
+                Some((id, _)) => {
+                    (Some(id) != own).then(|| format!("The bundle {id} also has {name}: in {}.", rollout.id))
+                }
+                // Of what was released nothing lies there any more.
+                None if case.known.is_released(&rollout.id) => None,
+                None => world.brought(rollout).map(|(_, tree)| format!("{} has brought {name} to {tree}.", rollout.id)),
+            })
+            .collect::<Vec<_>>()
     };
     let mut findings = Vec::new();
     for part in &case.rollout.parts {
         for nevra in &part.packages {
-            findings.extend(others(part, nevra.name()).into_iter().map(|(rollout, id)| {
-                let sentence = format!("The bundle {id} also has {}: in {}.", nevra.name(), rollout.id);
-                Finding::new(Verdict::NeedsAdmin, "repository_conflict", sentence)
-            }));
+            let conflict = |sentence| Finding::new(Verdict::NeedsAdmin, "repository_conflict", sentence);
+            findings.extend(others(part, nevra.name()).into_iter().map(conflict));
         }
     }
     findings.dedup();

@@ -27,11 +27,12 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let mut waiting = Vec::new();
     for (team, adopter) in case.teams() {
         match adopter.standing() {
+            // Also of a team that nobody asked: whatever it has found may happen to others.
             Standing::Reported(Outcome::Fail) => {
-                let sentence = format!("{team} reported a failure.");
+                let sentence = format!("{team} reported a failure, and holds until its next report.");
                 findings.push(Finding::new(Verdict::NeedsAdmin, "report_fails", sentence));
             }
-            Standing::Reported(Outcome::Success | Outcome::Warning) => good += 1,
+            Standing::Reported(Outcome::Success | Outcome::Warning) => good += usize::from(adopter.asked.is_some()),
             Standing::Accepted | Standing::Exposed => waiting.push(team.as_str()),
             Standing::Assigned | Standing::Declined => {}
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Asked, Case, Gate};
+use super::{Asked, Case, Gate, TASKS_DONE};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
@@ -15,7 +15,7 @@ use crate::process::fact::count;
 use crate::process::world::tasks::Task;
 
 pub(super) const GATE: Gate = Gate {
-    form: Some(GateForm { name: "tasks_done", terms: &[], of_moves: false }),
+    form: Some(GateForm { name: TASKS_DONE, terms: &[], of_moves: false }),
     asked: Asked::Named,
     may_be_overridden: true,
     judge,

@@ -243,6 +243,15 @@ impl Adopters {
         });
     }
 
+    /// What was answered and reported was of other packages.
+    pub(super) fn edited(&mut self, rollout: &RolloutId, teams: &Teams) {
+        self.of_rollout(rollout, teams, |all| {
+            let Some(adopters) = all.by_rollout.get_mut(rollout) else { return };
+            let anew = |adopter: &Adopter| Arc::new(Adopter { asked: adopter.asked.clone(), ..Adopter::default() });
+            *adopters = adopters.iter().map(|(team, adopter)| (team.clone(), anew(adopter))).collect();
+        });
+    }
+
     pub(super) fn reported(&mut self, stamp: Stamp<'_>, teams: &Teams, reported: &Reported) {
         let Reported { rollout, team, outcome, summary, sections, file } = reported.clone();
         if let Some(file) = &file {

@@ -134,6 +134,15 @@ impl Bundles {
         self.update(series, *number)
     }
 
+    /// What an update releases: those of its rollouts that have got no later number.
+    pub fn released_by<'u>(&'u self, update: &'u Update) -> impl Iterator<Item = &'u RolloutId> {
+        let number = (&update.series, update.number);
+        let is_last = move |rollout: &&RolloutId| {
+            self.update_of.get(*rollout).is_some_and(|(series, last)| (series, *last) == number)
+        };
+        update.rollouts.iter().filter(is_last)
+    }
+
     /// All updates, by series and in order.
     pub fn updates(&self) -> impl Iterator<Item = &Update> {
         self.updates.values().flat_map(|updates| updates.iter().map(|update| &**update))

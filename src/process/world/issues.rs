@@ -41,6 +41,15 @@ impl Issues {
         issues.into_iter().flat_map(|issues| issues.iter().map(|(name, issue)| (name.as_str(), issue)))
     }
 
+    /// All issues, by rollout.
+    pub fn iter(&self) -> impl Iterator<Item = (&RolloutId, &str, &Issue)> {
+        let of = |(rollout, issues)| {
+            let issues: &OrdMap<String, Issue> = issues;
+            issues.iter().map(move |(name, issue)| (rollout, name.as_str(), issue))
+        };
+        self.by_rollout.iter().flat_map(of)
+    }
+
     /// One issue.
     pub fn get(&self, rollout: &RolloutId, issue: &str) -> Option<&Issue> {
         self.by_rollout.get(rollout).and_then(|issues| issues.get(issue))

@@ -320,6 +320,9 @@ impl World {
                 let leaves = |known: &Rollout| known.would_leave(edited.title.as_deref(), dists);
                 self.dossiers.edited(edited, self.rollouts.get(&edited.rollout).is_some_and(leaves));
                 self.rollouts.edited(edited);
+                if !edited.parts.is_empty() {
+                    self.adopters.edited(&edited.rollout, &self.teams);
+                }
                 if let Some(title) = &edited.title {
                     self.attributes.titled(&edited.rollout, title);
                 }

@@ -12,13 +12,14 @@ use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Stamp, World};
+use super::{Stamp, Tree, World};
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::listing::Entry;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Rollout;
 use crate::process::fact::package::{Accepted, Adopted, Allowed, Lost, Refused};
 use crate::process::fact::tree::Released;
 use crate::process::rules::{DistRules, Signers};
@@ -329,6 +330,15 @@ impl World {
     /// The trees that list a package, by name; none after a withdrawal.
     pub fn listed_in<'w>(&'w self, dist: &'w DistPath, nevra: &'w Nevra) -> impl Iterator<Item = &'w TreeName> {
         self.trees.of(dist).filter(|(_, tree)| tree.listing().contains(nevra)).map(|(name, _)| name)
+    }
+
+    /// A package that a rollout has brought to a tree, and the tree.
+    pub fn brought(&self, rollout: &Rollout) -> Option<(Nevra, TreeName)> {
+        rollout.packages().find_map(|(dist, nevra)| {
+            let by_it = |tree: &Tree| tree.listing().get(nevra)?.brought.as_ref().map(|by| *by == rollout.id);
+            let tree = self.trees.of(dist).find(|(_, tree)| by_it(tree) == Some(true))?.0;
+            Some((nevra.clone(), tree.clone()))
+        })
     }
 
     /// Whether a tree lists a package.

@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
+use crate::domain::naming::team::TeamName;
 use crate::process::fact::assignment::{Answered, Installed};
 use crate::process::input::Ask;
 use crate::web::context::Context;
@@ -107,9 +108,14 @@ pub async fn answer(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    let answered = Answered { rollout: rollout_id(&id)?, team: parsed(&team)?, accepts: asked.accepts };
+    let answered = Answered { rollout: rollout_id(&id)?, team: answering(&team)?, accepts: asked.accepts };
     line("reason", &asked.reason)?;
     record(&context, caller, Ask::Answer { answered, reason: asked.reason }).await
+}
+
+/// A team that answers, named as the procedure writes it: `<NGI>-<Site-name>`, or with its prefix (S0-36).
+fn answering(team: &str) -> Result<TeamName, Problem> {
+    parsed(team).or_else(|wrong| format!("ea-{team}").parse().map_err(|_| wrong))
 }
 
 /// A team says that it runs what it tests.

@@ -23,6 +23,8 @@ pub const DAYS_MAX: u16 = 366;
 pub struct CalendarQuery {
     /// The calendar of this distribution; without it, that of the site.
     pub distribution: Option<String>,
+    /// With the holidays of this NGI, if it has others than the site.
+    pub ngi: Option<String>,
     /// So many days, from 1 to 366; 14 if it is left out.
     pub days: Option<u16>,
 }
@@ -33,6 +35,9 @@ pub struct CalendarBody {
     /// The distribution; none is that of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
+    /// The NGI whose holidays these are; none are those of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ngi: Option<String>,
     /// The time zone by whose clocks all of it is meant.
     pub timezone: String,
     /// Now.
@@ -104,15 +109,21 @@ pub async fn calendar(
             &known.ok_or_else(|| Problem::not_found(format!("there is no distribution {dist}")))?.calendar
         }
     };
-    Ok(Json(body(calendar, dist.as_ref(), context.clock().now(), days)))
+    let ngi = query.ngi.as_deref();
+    if let Some(ngi) = ngi.filter(|ngi| !calendar.ngis.contains_key(*ngi)) {
+        let sentence = format!("{ngi} has no holidays of its own in the configuration: those of the site count");
+        return Err(Problem::not_found(sentence));
+    }
+    Ok(Json(body(calendar, dist.as_ref(), ngi, context.clock().now(), days)))
 }
 
 fn time(calendar: &Calendar, at: Timestamp) -> TimeBody {
     TimeBody { at: at.to_string(), local: calendar.local(at) }
 }
 
-fn body(calendar: &Calendar, dist: Option<&DistPath>, now: Timestamp, days: u16) -> CalendarBody {
-    let Calendar { windows, working_days } = calendar;
+fn body(calendar: &Calendar, dist: Option<&DistPath>, ngi: Option<&str>, now: Timestamp, days: u16) -> CalendarBody {
+    let windows = &calendar.windows;
+    let working_days = ngi.map_or(&calendar.working_days, |ngi| calendar.working_days_of(ngi));
     let zone = windows.zone();
     let today = zone.to_datetime(now).date();
     let opens = match windows.judge(now) {
@@ -139,6 +150,7 @@ fn body(calendar: &Calendar, dist: Option<&DistPath>, now: Timestamp, days: u16)
         |(at, what, name): (Timestamp, &str, _)| ComingBody { when: time(calendar, at), what: what.to_owned(), name };
     CalendarBody {
         distribution: dist.map(ToString::to_string),
+        ngi: ngi.map(str::to_owned),
         timezone: calendar.zone().to_owned(),
         now: now.to_string(),
         local: calendar.local(now),
@@ -171,6 +183,7 @@ mod tests {
         let off = [("2026-12-25", "Christmas Day"), ("2026-12-26", "St Stephen"), ("2027-01-01", "New Year")];
         let off = off.map(|(day, name)| (day.parse().expect("a date"), name.into()));
         Calendar {
+            ngis: [("NGI_IL".to_owned(), WorkingDays::new(Weekdays::WORKING, zone.clone()))].into(),
             working_days: WorkingDays::new(Weekdays::WORKING, zone.clone()).except(off.into()),
             windows: Windows::new(windows.iter().map(rule).collect(), zone).expect("rules"),
         }
@@ -182,18 +195,24 @@ mod tests {
             (Effect::Deny, "end of the year", "2026-12-24T18:00..2026-12-28"),
             (Effect::Allow, "working hours", "Mon-Thu 09:00-16:00"),
         ]);
-        let told = body(&calendar, None, "2026-12-24T14:30:00Z".parse().expect("a moment"), 7);
+        let told = body(&calendar, None, None, "2026-12-24T14:30:00Z".parse().expect("a moment"), 7);
         insta::assert_snapshot!(serde_json::to_string_pretty(&told).expect("a document"));
     }
 
     #[test]
     fn a_holiday_on_a_day_without_a_window_is_told_too() {
-        let told = body(&zurich(&[]), "d".parse().ok().as_ref(), "2026-12-25T10:00:00Z".parse().expect("a moment"), 1);
+        let told =
+            body(&zurich(&[]), "d".parse().ok().as_ref(), None, "2026-12-25T10:00:00Z".parse().expect("a moment"), 1);
         assert_eq!((told.open, told.why, told.holiday.as_deref()), (true, None, Some("Christmas Day")));
         // One working day from a holiday is the end of the first working day after it.
         assert_eq!(told.in_one_working_day.map(|at| at.local).as_deref(), Some("Tue 2026-12-29 00:00"));
         let next: Vec<(&str, &str)> =
             told.next.iter().map(|coming| (coming.when.at.as_str(), coming.what.as_str())).collect();
         assert_eq!(next, [("2026-12-25T23:00:00Z", "holiday")]);
+        // Elsewhere it is none.
+        let ngi = Some("NGI_IL");
+        let told = body(&zurich(&[]), None, ngi, "2026-12-25T10:00:00Z".parse().expect("a moment"), 1);
+        assert_eq!((told.holiday, told.working_day, told.ngi.as_deref()), (None, true, ngi));
+        assert_eq!(told.in_one_working_day.map(|at| at.local).as_deref(), Some("Mon 2026-12-28 11:00"));
     }
 }

@@ -12,15 +12,19 @@ use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
 use crate::domain::moment::Moment;
 use crate::domain::names::{Actor, CheckName, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::people::People;
 use crate::domain::report::Outcome;
 use crate::engine::view::View;
 use crate::format::quantity;
 use crate::process::evidence::{Evidence, evidence};
 use crate::process::fact::change::{Linked, Noted};
+use crate::process::fact::{self, Fact, Subject};
 use crate::process::input::Ask;
 use crate::process::world::adopters::Adopter;
 use crate::process::world::dossiers::{Approval, Note, Tick};
 use crate::process::world::issues::Issue;
+use crate::process::world::tasks::Task;
+use crate::store::logbook::{Reader, Recorded};
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
@@ -32,9 +36,21 @@ pub struct DossierBody {
     /// What was found out with it so far, if anybody was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceBody>,
+    /// The bundle that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// The update that releases it, such as `1 of gLite-3.2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<String>,
+    /// The tasks of its bundle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<BundleTaskBody>,
     /// Since when it is on hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
+    /// Who put it on hold, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_why: Option<String>,
     /// The change that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
@@ -50,6 +66,9 @@ pub struct DossierBody {
     /// By how much its exposure in its present state is extended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extended: Option<String>,
+    /// Who extended it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_why: Option<String>,
     /// Gates that do not hold it up on its next step to a state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<OverriddenBody>,
@@ -122,7 +141,7 @@ fn evidence_body(found: Evidence, now: Moment) -> EvidenceBody {
         usual: found.usual.map(|(span, _)| quantity::show_duration(span)),
         usual_until: until.map(|ends| ends.wall.to_string()),
         usual_is_over: until.is_some_and(|ends| ends.elapsed <= now.elapsed),
-        overdue: found.overdue.iter().map(ToString::to_string).collect(),
+        overdue: found.overdue.iter().map(|(team, _)| team.to_string()).collect(),
     }
 }
 
@@ -207,6 +226,25 @@ pub struct OverriddenBody {
     pub state: String,
     /// The gate.
     pub gate: String,
+    /// Who overrode it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// A task of the bundle that a rollout is in.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BundleTaskBody {
+    /// Its number.
+    pub task: u64,
+    /// roll-out or roll-back.
+    pub kind: String,
+    /// Who is to do it.
+    pub team: String,
+    /// New, In Progress or Done.
+    pub status: String,
+    /// What has come of it so far: success, warning or fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
 }
 
 /// A note.
@@ -218,6 +256,20 @@ pub struct NotedBody {
     pub by: String,
     /// It.
     pub note: String,
+}
+
+/// An issue.
+pub(super) fn issue_body(name: &str, issue: &Issue) -> KnownIssueBody {
+    KnownIssueBody {
+        issue: name.to_owned(),
+        title: issue.title.clone(),
+        show_stopper: issue.show_stopper,
+        workaround: issue.workaround.clone(),
+        criticality: issue.criticality.clone(),
+        since: issue.since.to_string(),
+        open: issue.open,
+        priority: issue.priority.map(|it| it.as_str().to_owned()),
+    }
 }
 
 /// What people have added to a rollout.
@@ -236,16 +288,6 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
             summary: report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
         }
     };
-    let issue = |(name, issue): (&str, &Issue)| KnownIssueBody {
-        issue: name.to_owned(),
-        title: issue.title.clone(),
-        show_stopper: issue.show_stopper,
-        workaround: issue.workaround.clone(),
-        criticality: issue.criticality.clone(),
-        since: issue.since.to_string(),
-        open: issue.open,
-        priority: issue.priority.map(|it| it.as_str().to_owned()),
-    };
     let dossier = world.dossiers.of(id).cloned().unwrap_or_default();
     let approval = |((state, by), approval): (&(String, Actor), &Approval)| ApprovalBody {
         state: state.clone(),
@@ -258,20 +300,34 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         by: who(&tick.by),
         at: tick.at.to_string(),
     };
-    let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
+    let overridden =
+        |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone(), why: None };
+    let bundle = world.bundles.of(id).map(|(bundle, _)| bundle);
+    let task = |(number, task): (u64, &Task)| BundleTaskBody {
+        task: number,
+        kind: task.kind.as_str().to_owned(),
+        team: task.team.to_string(),
+        status: task.status().to_owned(),
+        outcome: task.outcome().map(|outcome| outcome.to_string()),
+    };
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
     let tested = world.rollouts.get(id).filter(|_| world.adopters.of(id).next().is_some());
     DossierBody {
         evidence: tested.map(|rollout| evidence_body(evidence(view.known(), rollout), view.now)),
+        bundle: bundle.map(ToString::to_string),
+        update: world.bundles.update_of(id).map(|update| format!("{} of {}", update.number, update.series)),
+        tasks: bundle.into_iter().flat_map(|bundle| world.tasks.of(bundle)).map(task).collect(),
         stalled: dossier.stalled.map(|since| since.to_string()),
+        stalled_why: None,
         change: world
             .requests
             .of(id)
             .map(|(change, request)| format!("{change} ({}): {}", request.status, request.title)),
         teams: world.adopters.of(id).map(adopter).collect(),
-        issues: world.issues.of(id).map(issue).collect(),
+        issues: world.issues.of(id).map(|(name, issue)| issue_body(name, issue)).collect(),
         approvals: dossier.approvals.iter().map(approval).collect(),
         extended: (!dossier.extended.is_zero()).then(|| quantity::show_duration(dossier.extended)),
+        extended_why: None,
         overridden: dossier.overridden.iter().map(overridden).collect(),
         ticks: dossier.ticks.iter().map(tick).collect(),
         links: dossier.links.iter().map(|(what, url)| (what.to_string(), url.clone())).collect(),
@@ -279,6 +335,52 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         cycle: dossier.cycle,
         failures: dossier.failures.iter().map(note).collect(),
     }
+}
+
+/// How many of its newest entries are looked at for reasons.
+const REASONS_AMONG: usize = 500;
+
+impl DossierBody {
+    /// Whether there is something in it that somebody gave a reason for: the reasons stand in the logbook only.
+    fn has_reasons(&self) -> bool {
+        self.stalled.is_some() || self.extended.is_some() || !self.overridden.is_empty()
+    }
+
+    /// With the reasons that the entries about the rollout have, the oldest first.
+    fn reasoned(mut self, entries: &[Recorded], people: &People) -> Self {
+        for Recorded { draft, .. } in entries {
+            let said =
+                || Some(format!("{}: {}", people.shown(&draft.who), draft.why)).filter(|_| !draft.why.is_empty());
+            match fact::read(&draft.body) {
+                Ok(Fact::Stalled(_)) if self.stalled.is_some() => self.stalled_why = said(),
+                Ok(Fact::Extended(_)) if self.extended.is_some() => self.extended_why = said(),
+                Ok(Fact::Overridden(given)) => {
+                    let mut all = self.overridden.iter_mut();
+                    let its = all.find(|it| (&it.state, &it.gate) == (&given.state, &given.gate));
+                    if let Some(its) = its {
+                        its.why = said();
+                    }
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
+/// What people have added to a rollout, with the reasons from the logbook.
+pub(super) async fn with_reasons(
+    context: &Context,
+    id: &RolloutId,
+    dossier: DossierBody,
+) -> Result<DossierBody, Problem> {
+    if !dossier.has_reasons() {
+        return Ok(dossier);
+    }
+    let subject = Subject::Rollout(id.clone()).to_string();
+    let read = move |logbook: &Reader| logbook.about(&subject, None, REASONS_AMONG);
+    let entries = context.read_logbook(read).await?;
+    Ok(dossier.reasoned(&entries, &context.engine.shared().read().people))
 }
 
 /// An approval.

@@ -1,17 +1,23 @@
 //! `/api/v1/rollouts/{id}/issues`: notes and closes issues of a rollout.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
+use super::dossier::{KnownIssueBody, issue_body};
+use crate::domain::names::RolloutId;
 use crate::process::fact::issue::{IssueNoted, IssueRanked};
 use crate::process::input::Ask;
+use crate::process::world::issues::Issue;
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
+
+/// Most issues in one answer.
+const ISSUES_MOST: usize = 10_000;
 
 /// An issue.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -33,6 +39,44 @@ pub struct IssueBody {
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
+}
+
+/// Which issues are wanted.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct IssuesQuery {
+    /// Only open ones, or only closed ones.
+    pub open: Option<bool>,
+    /// Only those with which a rollout cannot go on, or only the others.
+    pub show_stopper: Option<bool>,
+}
+
+/// An issue, and the rollout that has it.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct IssueOfBody {
+    /// The rollout.
+    pub rollout: String,
+    /// The issue.
+    #[serde(flatten)]
+    pub issue: KnownIssueBody,
+}
+
+/// The issues of all rollouts, by rollout; at most 10,000.
+#[utoipa::path(get, path = "/api/v1/issues", tag = "rollouts", params(IssuesQuery),
+    responses((status = 200, description = "The issues", body = Vec<IssueOfBody>), (status = 400, body = Problem)))]
+pub async fn issues(
+    State(context): State<Context>,
+    Query(IssuesQuery { open, show_stopper }): Query<IssuesQuery>,
+) -> Json<Vec<IssueOfBody>> {
+    let view = context.engine.shared().read();
+    let is_wanted = |issue: &Issue| {
+        open.is_none_or(|open| issue.open == open) && show_stopper.is_none_or(|stops| issue.show_stopper == stops)
+    };
+    let wanted = view.world.issues.iter().filter(|(.., issue)| is_wanted(issue)).take(ISSUES_MOST);
+    let body = |(rollout, name, issue): (&RolloutId, &str, &Issue)| IssueOfBody {
+        rollout: rollout.to_string(),
+        issue: issue_body(name, issue),
+    };
+    Json(wanted.map(body).collect())
 }
 
 /// An issue that is solved.

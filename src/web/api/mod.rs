@@ -121,6 +121,7 @@ pub mod outbox;
     maintenances::declare,
     maintenances::call_off,
     teams::teams,
+    teams::team,
     teams::register,
     teams::remove_team,
     adopters::assign,
@@ -134,6 +135,7 @@ pub mod outbox;
     reports::report_summary,
     reports::report_archive,
     reports::publish_report,
+    issues::issues,
     issues::note_issue,
     issues::close_issue,
     issues::rank_issue,
@@ -248,6 +250,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/reports", get(reports::reports))
         .route("/api/v1/rollouts/{id}/reports/summary", get(reports::report_summary))
         .route("/api/v1/rollouts/{id}/reports/archive", get(reports::report_archive))
+        .route("/api/v1/issues", get(issues::issues))
         .route("/api/v1/rollouts/{id}/issues", post(issues::note_issue))
         .route("/api/v1/rollouts/{id}/issues/close", post(issues::close_issue))
         .route("/api/v1/rollouts/{id}/issues/rank", post(issues::rank_issue))
@@ -309,7 +312,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))
         .route("/api/v1/maintenances/{id}", delete(maintenances::call_off))
         .route("/api/v1/teams", get(teams::teams))
-        .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
+        .route("/api/v1/teams/{team}", get(teams::team).put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages", get(inventory::packages))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/packages/{nevra}/allow", post(packages::allow))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::names::{CheckName, LinkName, Role};
 use crate::domain::terms::{Gate, Term};
-use crate::domain::workflow::{Effect, Transition, Workflow};
+use crate::domain::workflow::{Effect, Notice, Transition, Workflow};
 use crate::format::quantity;
 use crate::process::rules::Rules;
 use crate::web::context::Context;
@@ -33,10 +33,30 @@ pub struct ProcedureBody {
     /// Whether titles of rollouts have to follow the naming convention.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub titled: bool,
+    /// How long a rollout should be in a state at most, such as 7d.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub at_most: BTreeMap<String, String>,
+    /// How else trackers spell its states, in lower case and without blanks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spellings: BTreeMap<String, Vec<String>>,
+    /// Who is told what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeLineBody>,
     /// Its states, in the order of the table.
     pub states: Vec<String>,
     /// Its transitions, in the order of the table.
     pub transitions: Vec<TransitionBody>,
+}
+
+/// Who is told what, and when.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NoticeLineBody {
+    /// When, in words.
+    pub when: String,
+    /// Who.
+    pub to: Vec<String>,
+    /// What: the name of the template.
+    pub template: String,
 }
 
 /// A transition.
@@ -109,8 +129,19 @@ pub(crate) fn procedure_body(workflow: &Workflow, distributions: Vec<String>) ->
         review: workflow.review().map(quantity::show_duration),
         settling: workflow.settling().map(quantity::show_duration),
         titled: workflow.is_titled(),
+        at_most: workflow.limits().map(|(state, most)| (state.to_string(), quantity::show_duration(most))).collect(),
+        spellings: workflow.spellings(),
+        notices: workflow.notices().iter().map(notice_body).collect(),
         states: workflow.states().iter().map(ToString::to_string).collect(),
         transitions: workflow.transitions().iter().map(transition_body).collect(),
+    }
+}
+
+fn notice_body(notice: &Notice) -> NoticeLineBody {
+    NoticeLineBody {
+        when: notice.when.to_string(),
+        to: notice.to.iter().map(ToString::to_string).collect(),
+        template: notice.template.to_string(),
     }
 }
 

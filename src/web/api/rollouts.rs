@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asking::{self, caller, line, next_page, page_path, parsed, problem, rollout_id};
 use super::attributes::{AboutBody, about};
-use super::dossier::{DossierBody, dossier_of};
+use super::dossier::{DossierBody, dossier_of, with_reasons};
 use crate::domain::naming::title::Title;
 use crate::domain::request::Priority;
 use crate::domain::rollout::Part;
@@ -172,6 +172,8 @@ pub struct RolloutsQuery {
     pub priority: Option<String>,
     /// Only those that fix something of this severity, in the same words.
     pub severity: Option<String>,
+    /// Only those with these words in their title or name, in upper or lower case.
+    pub text: Option<String>,
     /// Only those that have changed since a time or a day, or within a span such as 7d.
     pub since: Option<String>,
     /// Only those after this place; taken from the link to the next page.
@@ -194,6 +196,7 @@ impl RolloutsQuery {
             state: self.state.clone(),
             package: read(self.package.as_ref())?,
             with: self.with()?,
+            text: self.text.as_ref().map(|text| text.to_lowercase()),
             since: self.since.as_deref().map(|text| asking::since(text, now)).transpose()?,
             after: read(self.after.as_ref())?,
             limit: self.limit.unwrap_or(ROLLOUTS_AT_ONCE).clamp(1, ROLLOUTS_MOST),
@@ -225,6 +228,7 @@ impl RolloutsQuery {
             ("node_type", self.node_type.as_ref()),
             ("priority", self.priority.as_ref()),
             ("severity", self.severity.as_ref()),
+            ("text", self.text.as_ref()),
             ("since", self.since.as_ref()),
             ("limit", limit.as_ref()),
             ("after", Some(&next)),
@@ -311,9 +315,12 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     let id = rollout_id(&id)?;
     let inside = context.engine.shared().read();
     let view = inside.rollout(&id).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
-    let dossier = Some(dossier_of(&inside, &id));
+    let dossier = dossier_of(&inside, &id);
     let absent = finding_bodies(&absent(inside.known(), &view.rollout));
-    Ok(Json(RolloutBody { dossier, absent, ..rollout_body(&view) }))
+    let body = rollout_body(&view);
+    drop(inside);
+    let dossier = Some(with_reasons(&context, &id, dossier).await?);
+    Ok(Json(RolloutBody { dossier, absent, ..body }))
 }
 
 /// Packages as they are named for a rollout: by patterns, too.

@@ -2,23 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record};
+use crate::domain::names::RolloutId;
 use crate::domain::naming::team::TeamName;
 use crate::process::fact::team::TeamRegistered;
 use crate::process::input::Ask;
 use crate::process::world::teams::Team;
-use crate::web::context::Context;
+use crate::web::context::{Context, SiteFacts};
 use crate::web::object::Object;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// A team of early adopters.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TeamBody {
     /// Its name, such as ea-NGI_IT-INFN-T1.
     pub team: String,
@@ -41,6 +42,47 @@ pub struct TeamBody {
     /// Whether it only observes: its reports are kept and do not count.
     #[serde(default)]
     pub observer: bool,
+    /// Who belongs to it by a token of the configuration.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub members: BTreeSet<String>,
+    /// The groups of a single sign-on whose members belong to it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
+}
+
+/// A team, and what it has to do with.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TeamDutiesBody {
+    /// The team.
+    #[serde(flatten)]
+    pub team: TeamBody,
+    /// The rollouts that it was asked to test, or has reported on.
+    pub rollouts: Vec<TestedBody>,
+    /// Its tasks that are not done.
+    pub tasks: Vec<u64>,
+}
+
+/// A rollout that a team tests.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TestedBody {
+    /// The rollout.
+    pub rollout: String,
+    /// assigned, accepted, exposed, declined or reported.
+    pub standing: String,
+    /// What came of its test: success, warning or fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// Which teams are wanted.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct TeamsQuery {
+    /// Only those of this NGI.
+    pub ngi: Option<String>,
+    /// Only those that test this product.
+    pub product: Option<String>,
+    /// Only those whose site runs this node type.
+    pub node_type: Option<String>,
 }
 
 /// A team as it is to be entered.
@@ -79,17 +121,55 @@ pub struct RemoveTeamBody {
 }
 
 /// All teams, by name.
-#[utoipa::path(get, path = "/api/v1/teams", tag = "teams",
+#[utoipa::path(get, path = "/api/v1/teams", tag = "teams", params(TeamsQuery),
     responses((status = 200, description = "All teams", body = Vec<TeamBody>)))]
-pub async fn teams(State(context): State<Context>) -> Json<Vec<TeamBody>> {
-    Json(context.engine.shared().read().world.teams.iter().map(team_body).collect())
+pub async fn teams(
+    State(context): State<Context>,
+    Query(TeamsQuery { ngi, product, node_type }): Query<TeamsQuery>,
+) -> Json<Vec<TeamBody>> {
+    let (view, site) = (context.engine.shared().read(), context.site());
+    let is_wanted = |team: &Team| {
+        let tests = |product: &String| team.products.is_empty() || team.products.contains(product);
+        ngi.as_ref().is_none_or(|ngi| team.ngi == *ngi)
+            && product.as_ref().is_none_or(tests)
+            && node_type.as_ref().is_none_or(|name| team.runs(name))
+    };
+    let wanted = view.world.teams.iter().filter(|(_, team)| is_wanted(team));
+    Json(wanted.map(|team| team_body(&site, team)).collect())
 }
 
-fn team_body((name, team): (&TeamName, &Team)) -> TeamBody {
+/// One team, its members, and what it has to do with.
+#[utoipa::path(get, path = "/api/v1/teams/{team}", tag = "teams",
+    params(("team" = String, Path, description = "The team, such as ea-NGI_IT-INFN-T1")),
+    responses((status = 200, description = "The team", body = TeamDutiesBody), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+pub async fn team(State(context): State<Context>, Path(team): Path<String>) -> Result<Json<TeamDutiesBody>, Problem> {
+    let name: TeamName = parsed(&team)?;
+    let (view, site) = (context.engine.shared().read(), context.site());
+    let world = &view.world;
+    let team = world.teams.get(&name).ok_or_else(|| Problem::not_found(view.known().no_team(&name)))?;
+    let tested = |rollout: &RolloutId| {
+        let adopter = world.adopters.get(rollout, &name)?;
+        Some(TestedBody {
+            rollout: rollout.to_string(),
+            standing: adopter.standing().as_str().to_owned(),
+            outcome: adopter.report.as_ref().map(|report| report.outcome.to_string()),
+        })
+    };
+    Ok(Json(TeamDutiesBody {
+        team: team_body(&site, (&name, team)),
+        rollouts: world.adopters.rollouts(&name).filter_map(tested).collect(),
+        tasks: world.tasks.open_of(&name).map(|(number, _)| number).collect(),
+    }))
+}
+
+fn team_body(facts: &SiteFacts, (name, team): (&TeamName, &Team)) -> TeamBody {
     let Team { ngi, products, stacks, node_types, contacts, observer } = team.clone();
     // Nobody is registered whose name does not begin with the NGI.
     let site = name.split(|known| known == ngi).map_or(name.without_prefix(), |(_, site)| site).to_owned();
-    TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, contacts, observer }
+    let members = facts.tokens.of_team(name).map(ToString::to_string).collect();
+    let groups = facts.sso.iter().flat_map(|sso| sso.groups_of(name)).map(str::to_owned).collect();
+    TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, contacts, observer, members, groups }
 }
 
 /// Adds a team, or replaces its entry.

@@ -198,6 +198,47 @@ impl Model {
         self.bundles.get(bundle).is_some_and(|bundle| bundle.members.iter().all(|id| settled(&self.rollouts[id])))
     }
 
+    /// Whether early adopters can have had a rollout.
+    fn is_in_test(&self, id: &RolloutId, rules: &Rules) -> bool {
+        let Some(rollout) = self.rollouts.get(id) else { return false };
+        let has_been =
+            |(package, tree): &(Package, TreeName)| rollout.packages.contains(package) && tree.as_str() != "untested";
+        let asks = |step: &Transition| {
+            step.from.as_str() == rollout.state
+                && step.gates.iter().any(|it| ["acknowledged", "reported"].contains(&it.name))
+        };
+        let dist = &rollout.packages.first().expect("one").0;
+        rollout.plan.is_some()
+            || self.been.iter().any(has_been)
+            || rules.distributions[dist].workflow.transitions().iter().any(asks)
+    }
+
+    /// Whether some of its packages lie between untested and production.
+    fn is_with_early_adopters(&self, id: &RolloutId) -> bool {
+        let lies = |package: &Package| {
+            let trees = self.lies.get(package);
+            trees.is_some_and(|trees| trees.keys().any(|tree| ["testing", "delta"].contains(&tree.as_str())))
+        };
+        let rollout = &self.rollouts[id];
+        rollout.plan.is_some() || rollout.packages.iter().any(lies)
+    }
+
+    /// Whether what the release notes of a bundle list has been deployed, where that is asked for.
+    fn is_deployed(&self, bundle: &BundleId, rules: &Rules) -> bool {
+        let Some(bundle) = self.bundles.get(bundle) else { return false };
+        let Some(first) = bundle.members.iter().next().map(|id| &self.rollouts[id]) else { return true };
+        let workflow = &rules.distributions[&first.packages.first().expect("one").0].workflow;
+        let asks = |gate: &str| workflow.transitions().iter().any(|step| step.gates.iter().any(|it| it.name == gate));
+        if !asks("tasks_done") || !asks("bundle_complete") {
+            return true;
+        }
+        let behind = ["Verified", "Ready for Rollout", "Rejected"];
+        bundle
+            .announced
+            .as_ref()
+            .is_some_and(|all| all.iter().all(|id| !behind.contains(&self.rollouts[id].state.as_str())))
+    }
+
     /// Somebody was told of whatever nobody has done in time.
     pub(super) fn no_deadline_is_unnoticed(&self) -> Check {
         let late = self.reviews.iter().find(|(_, due)| **due <= self.wall);
@@ -241,6 +282,7 @@ impl Model {
                     rollout.packages = all.collect();
                     rollout.approved.clear();
                     rollout.served.clear();
+                    rollout.teams.values_mut().for_each(|said| (said.accepts, said.report) = (None, None));
                     let rollout = rollout.clone();
                     self.is_alone(&edited.rollout, &rollout, rules)?;
                 }
@@ -314,10 +356,12 @@ impl Model {
                 }
             }
             Fact::Answered(said) => {
+                ensure(self.is_in_test(&said.rollout, rules), || format!("{} is answered too early", said.rollout))?;
                 let team = self.rollout(&said.rollout)?.teams.entry(said.team.clone()).or_default();
                 team.accepts = Some(said.accepts);
             }
             Fact::Reported(said) => {
+                ensure(self.is_in_test(&said.rollout, rules), || format!("{} is reported too early", said.rollout))?;
                 let team = self.rollout(&said.rollout)?.teams.entry(said.team.clone()).or_default();
                 team.report = Some(said.outcome);
             }
@@ -333,13 +377,19 @@ impl Model {
                 self.rollout(&joined.rollout)?.changed = now;
             }
             Fact::BundleLeft(left) => {
+                ensure(!self.is_with_early_adopters(&left.rollout), || format!("{} is left alone", left.rollout))?;
                 self.bundles.entry(left.bundle.clone()).or_default().members.remove(&left.rollout);
             }
             Fact::BundleAnnounced(told) => {
                 self.bundles.entry(told.bundle.clone()).or_default().announced = Some(told.rollouts.clone());
             }
             Fact::BundleMoves(moves) => self.move_together(number, &moves.rollouts)?,
-            Fact::BundleClosed(closed) => self.bundles.entry(closed.bundle.clone()).or_default().closed = true,
+            Fact::BundleClosed(closed) => {
+                let members = self.bundles[&closed.bundle].members.clone();
+                let alone = members.iter().find(|id| self.is_with_early_adopters(id));
+                ensure(alone.is_none(), || format!("{alone:?} is left alone"))?;
+                self.bundles.entry(closed.bundle.clone()).or_default().closed = true;
+            }
             Fact::TaskCreated(new) => {
                 let (kind, bundle, team) = (new.kind, new.bundle.clone(), new.team.clone());
                 let quarantine = Duration::from_secs(new.quarantine);
@@ -348,6 +398,9 @@ impl Model {
                 ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
                 ensure(new.kind == TaskKind::RollBack || self.has_settled(&new.bundle, rules), || {
                     format!("task {} is created before {} has settled", new.task, new.bundle)
+                })?;
+                ensure(new.kind == TaskKind::RollBack || self.is_deployed(&new.bundle, rules), || {
+                    format!("task {} is created before {} is deployed", new.task, new.bundle)
                 })?;
             }
             Fact::Stalled(stalled) => {

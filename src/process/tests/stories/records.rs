@@ -550,7 +550,16 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
         reason: reason(),
     };
     assert_eq!(story.refuses(&ou, moves("ready for production", &["r"])), "exposure tasks");
-    story.passes(SETTLING).records(&ou, tasks(&["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"]));
+    story.passes(SETTLING);
+    assert_eq!(story.refuses(&ou, tasks(&["ea-NGI_IT-T1"])), "bundle_incomplete", "the release notes list nothing");
+    let announce = |rollouts: &[&str]| Ask::Announce {
+        bundle: bundle("B-1"),
+        rollouts: rollouts.iter().map(|text| id(text)).collect(),
+        reason: reason(),
+    };
+    story.records(&mu, announce(&["r"]));
+    assert_eq!(story.refuses(&ou, tasks(&["ea-NGI_IT-T1"])), "bundle_incomplete", "they do not list s");
+    story.records(&mu, announce(&[])).records(&ou, tasks(&["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"]));
     assert_eq!(story.refuses(&ou, tasks(&["ea-NGI_CH-CSCS"])), "has_task");
     let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: reason() };
     let done = |task, outcome, early| Ask::EndTask { task, outcome, early, reason: reason() };
@@ -571,12 +580,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     story.passes(SETTLING).records(&ou, tasks(&["ea-NGI_CH-CSCS"])).records(&two, begin(3, Outcome::Success));
     story.passes(DAY * 7).records(&two, done(3, Outcome::Success, false));
     // A partial release (S1-53): the notes list what is released, and the rest stays with the early adopters.
-    let announce = |rollouts: &[&str]| Ask::Announce {
-        bundle: bundle("B-1"),
-        rollouts: rollouts.iter().map(|text| id(text)).collect(),
-        reason: reason(),
-    };
-    story.records(&mu, announce(&[])).records(&ou, moves("ready for production", &["r"]));
+    story.records(&ou, moves("ready for production", &["r"]));
     assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "bundle_incomplete approvals");
     story.records(&mu, announce(&["r"]));
     let number = |rollouts: &[&str]| Ask::NumberUpdate {
@@ -658,8 +662,11 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
     };
     story.records(&tom, Ask::Report(reported));
     assert_eq!(said(&story, &tom), [""; 0]);
+    // Whoever has accepted late has as much time as the others.
+    assert_eq!(said(&story, &srm), ["None: r can go from Testing to Accepted [move r Accepted]"]);
+    story.passes(DAY * 5);
     // One report is enough for the gate, and the other team has said that it reports.
-    let late = "Overdue(1970-01-06T00:00:00Z): ea-NGI_CH-CSCS has accepted r but not reported in time: ask it [report \
+    let late = "Overdue(1970-01-11T00:00:01Z): ea-NGI_CH-CSCS has accepted r but not reported in time: ask it [report \
                 add r ea-NGI_CH-CSCS OUTCOME]";
     assert_eq!(said(&story, &srm), [late, "None: r can go from Testing to Accepted [move r Accepted]"]);
     story.moves(&srm, "Accepted");

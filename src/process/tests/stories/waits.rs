@@ -34,6 +34,15 @@ fn in_delta() -> Story {
     story.records(&by, Ask::OpenBundle(BundleOpened { bundle: bundle(), title: String::new() }));
     let rollouts = vec!["r".parse().expect("an id")];
     story.records(&by, Ask::JoinBundle { bundle: bundle(), rollouts, reason: reason() });
+    story.records(&by, Ask::Announce { bundle: bundle(), rollouts: vec![], reason: reason() });
+    let overrides = |gate: &str| {
+        let (rollout, state, gate) = ("s".parse().expect("an id"), "Rolling out".into(), gate.into());
+        Ask::Override { rollout, state, gate, reason: "because".into() }
+    };
+    story.move_as(&[Role::ADMIN], "r", "Ready for Rollout").move_as(&[Role::ADMIN], "s", "Ready for Rollout");
+    story.records(&by, overrides("in_bundle"));
+    story.move_as(&[Role::ADMIN], "r", "Rolling out").move_as(&[Role::ADMIN], "s", "Rolling out");
+    story.carried_out();
     for name in TEAMS {
         story.records(&by, Ask::Register { team: team(name, false), reason: reason() });
     }
@@ -44,10 +53,7 @@ fn in_delta() -> Story {
         &by,
         Ask::CreateTasks { services: [].into(), bundle: bundle(), kind, teams, quarantine, reason: reason() },
     );
-    for id in ["r", "s"] {
-        story.move_as(&[Role::ADMIN], id, "Ready for Rollout").move_as(&[Role::ADMIN], id, "Rolling out");
-    }
-    story.carried_out().passes(Duration::from_hours(24 * 8));
+    story.passes(Duration::from_hours(24 * 8));
     ends(&mut story, 1);
     story
 }

@@ -62,13 +62,12 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             windows.is_empty() || !matches!(windows.judge(model.wall), Verdict::Closed { .. })
         }),
         "acknowledged" => {
-            let accepts =
-                teams().filter(|said| said.report.is_some() || said.asked.is_some() && said.accepts == Some(true));
-            accepts.count() >= wanted()
+            let accepts = teams().filter(|said| said.report.is_some() || said.accepts == Some(true));
+            accepts.filter(|said| said.asked.is_some()).count() >= wanted()
         }
         "reported" => {
             let fails = teams().any(|said| said.report == Some(Outcome::Fail));
-            !fails && teams().filter(|said| said.report.is_some()).count() >= wanted()
+            !fails && teams().filter(|said| said.report.is_some() && said.asked.is_some()).count() >= wanted()
         }
         "show_stoppers" => !known.issues.values().any(|stops| *stops),
         "approvals" => gate.terms.roles("from").all(|wanted| {
@@ -77,6 +76,7 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             let own = |by: &str| gate.terms.flag("four_eyes") && by == known.submitted_by;
             of_role.filter(|((_, by), _)| !own(by)).count() >= gate.terms.count("each").unwrap_or(1)
         }),
+        "in_bundle" => bundle().is_some(),
         "bundle_ready" => bundle().is_some_and(|(_, bundle)| {
             let workflow = &rules.distributions[&known.packages.first().expect("one").0].workflow;
             let leads = |from: &str| workflow.transitions().iter().any(|t| t.from.as_str() == from && t.to == step.to);

@@ -51,6 +51,13 @@ pub(super) fn approves() -> Ask {
     approves_of("B-1", &[])
 }
 
+/// All of `B-1` is in delta, as its release notes list it, and has settled.
+pub(super) fn deployed(story: &mut Story) {
+    story.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: vec![], reason: String::new() });
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &[]));
+    story.carried_out().passes(SETTLING);
+}
+
 fn approves_of(bundle: &str, only: &[&str]) -> Ask {
     let (bundle, state) = (named(bundle), "In Production".to_owned());
     Ask::ApproveBundle { bundle, state, only: ids(only), role: None, reason: String::new() }
@@ -71,12 +78,22 @@ fn found(story: &Story, code: &str) -> Vec<String> {
 fn a_rollout_that_has_moved_joins_no_bundle() {
     let mut story = patches();
     story.clone().records(&mu(), joins("B-1", &["t"]));
-    story.records(&ou(), overrides("t", "Ready for Rollout", "no_conflict"));
     for state in ["Ready for Rollout", "Rolling out"] {
+        // B-1 has a package of the same name (S1-14).
+        let mut held = story.clone();
+        held.move_as(&[Role::ADMIN], "t", state);
+        assert_ne!(held.state("t"), state);
+        story.records(&ou(), overrides("t", state, "no_conflict"));
+        if state == "Rolling out" {
+            story.records(&ou(), overrides("t", state, "in_bundle"));
+        }
         story.move_as(&[Role::ADMIN], "t", state).carried_out();
         assert_eq!(story.state("t"), state);
     }
     assert_eq!(story.refuses(&mu(), joins("B-1", &["t"])), "has_moved");
+    // Also what lies there in no bundle is in the way of others.
+    assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &["r"])), "repository_conflict");
+    assert_eq!(found(&story, "repository_conflict"), ["r: t has brought bdii to delta."]);
 }
 
 /// `r`, `s` and `u`, with a package each, on their way to delta.
@@ -214,7 +231,6 @@ fn a_bundle_and_its_release_notes_agree_in_both_directions() {
 fn a_roll_back_task_is_done_after_three_days() {
     let mut story = patches();
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
-    story.records(&ou(), moves("Rejected", &["r"]));
     let task = |kind| Ask::CreateTasks {
         services: [].into(),
         bundle: named("B-1"),
@@ -223,7 +239,10 @@ fn a_roll_back_task_is_done_after_three_days() {
         quarantine: None,
         reason: String::new(),
     };
-    story.passes(SETTLING).records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
+    deployed(&mut story);
+    story.records(&ou(), task(TaskKind::RollOut));
+    assert_eq!(story.refuses(&ou(), task(TaskKind::RollBack)), "nothing_left", "nobody has to go back");
+    story.records(&ou(), moves("Rejected", &["r"])).carried_out().records(&ou(), task(TaskKind::RollBack));
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let done = || Ask::EndTask { task: 2, outcome: Outcome::Success, early: false, reason: String::new() };
     let shown = |story: &Story| {
@@ -243,13 +262,37 @@ fn a_roll_back_task_is_done_after_three_days() {
 #[test]
 fn an_update_may_release_a_rollout_of_another_bundle() {
     let mut story = patches();
-    story.records(&mu(), joins("B-2", &["t"]));
-    let (series, bundle) = ("gLite-3.2".parse().expect("a series"), Some(named("B-1")));
-    let number = Ask::NumberUpdate { series, bundle, rollouts: ids(&["r", "t"]), reason: String::new() };
-    story.records(&mu(), number);
+    story.arrives(VOMS).submit("u", &[VOMS]).records(&mu(), joins("B-2", &["u"]));
+    let number = |rollouts: &[&str]| {
+        let (series, bundle) = ("gLite-3.2".parse().expect("a series"), Some(named("B-1")));
+        Ask::NumberUpdate { series, bundle, rollouts: ids(rollouts), reason: String::new() }
+    };
+    // What is not ready is released by no update, and what was rejected by none any more.
+    assert_eq!(story.refuses(&mu(), number(&["r", "u", "x"])), "not_ready not_ready no_rollout");
+    assert_eq!(story.refuses(&mu(), number(&[])), "no_rollouts");
+    story.records(&ou(), moves("Rejected", &["s"])).carried_out();
+    assert_eq!(story.refuses(&mu(), number(&["s"])), "not_ready");
+    for rollout in ["r", "u"] {
+        for state in ["Ready for Rollout", "Rolling out"] {
+            story.move_as(&[Role::ADMIN], rollout, state).carried_out();
+        }
+        for gate in ["exposure", "tasks_done"] {
+            story.records(&ou(), overrides(rollout, "Ready for Production", gate));
+        }
+        story.move_as(&[Role::ADMIN], rollout, "Ready for Production");
+    }
+    story.records(&mu(), number(&["r", "u"]));
     let update = story.world.bundles.updates().next().expect("it is there");
-    assert!(update.rollouts.iter().eq(&ids(&["r", "t"])));
-    assert_eq!(story.world.bundles.of(&id("t")).map(|(bundle, _)| bundle), Some(&named("B-2")));
+    assert!(update.rollouts.iter().eq(&ids(&["r", "u"])));
+    assert_eq!(story.world.bundles.of(&id("u")).map(|(bundle, _)| bundle), Some(&named("B-2")));
+    // Of a bundle, what is ready gets the number, wherever it is from; one that stays behind gets the next one.
+    let announced = Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r", "u"]), reason: String::new() };
+    story.records(&mu(), announced).records(&mu(), number(&[]));
+    let update = story.world.bundles.update_of(&id("u")).expect("it is there");
+    assert!(update.rollouts.iter().eq(&ids(&["r", "u"])) && update.number == 2);
+    story.records(&ou(), approves_of("B-1", &["r", "u"]));
+    story.records(&mu(), moves("In Production", &["r", "u"])).carried_out();
+    assert_eq!(story.refuses(&mu(), number(&["r"])), "has_number");
 }
 
 /// S1-30: it goes on with the bundle whose release notes list it, and its own one is not asked.
@@ -400,7 +443,11 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     };
     let roll_out = || create(TaskKind::RollOut);
     story.passes(SETTLING).records(&ou(), moves("Ready for Rollout", &[]));
-    assert_eq!(story.refuses(&ou(), roll_out()), "settling settling");
+    // Nor is anything in delta yet, as its release notes list it (S1-21).
+    let announced = Ask::Announce { bundle: named("B-1"), rollouts: vec![], reason: String::new() };
+    story.records(&mu(), announced);
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling settling bundle_incomplete");
+    assert_eq!(found(&story, "bundle_incomplete"), ["Listed in the release notes but not in Rolling out: r, s."]);
     // To go back waits for nothing.
     story.clone().records(&ou(), create(TaskKind::RollBack));
     // Whichever came later counts, the state or the bundle.
@@ -408,19 +455,46 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     story.records(&mu(), Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() });
     story.records(&mu(), joins("B-1", &["s"]));
     story.passes(Duration::from_secs(1));
-    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling bundle_incomplete");
     let [said] = found(&story, "settling").try_into().expect("one");
     assert!(said.starts_with("s: Its state and its bundle must not change for 2h"), "{said}");
     // On hold, no time passes.
     let hold = Ask::Stall { rollout: id("s"), reason: "wait".into() };
     story.records(&person("ann", &[Role::ADMIN]), hold).passes(SETTLING * 9);
-    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling bundle_incomplete");
     let [said] = found(&story, "settling").try_into().expect("one");
     assert!(said.ends_with("; 2h remain once s goes on."), "{said}");
     story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
     story.passes(Duration::from_secs(2 * 3_600 - 2));
-    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
-    story.passes(Duration::from_secs(1)).records(&ou(), roll_out());
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling bundle_incomplete");
+    story.passes(Duration::from_secs(1));
+    assert_eq!(story.refuses(&ou(), roll_out()), "bundle_incomplete");
+    story.records(&mu(), moves("Rolling out", &[])).carried_out();
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling settling");
+    story.passes(SETTLING).records(&ou(), roll_out());
+}
+
+/// S1-16, S1-57: what early adopters have stays in its bundle, and goes back with it.
+#[test]
+fn a_bundle_goes_back_as_a_whole_and_leaves_nothing_behind() {
+    let mut story = patches();
+    deployed(&mut story);
+    let leave = || Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() };
+    let close = || Ask::CloseBundle { bundle: named("B-1"), reason: "it is over".into() };
+    assert_eq!(
+        (story.refuses(&mu(), leave()), story.refuses(&mu(), close())),
+        ("has_moved".into(), "has_moved has_moved".into())
+    );
+    story.records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(plans(&story), [("r s".to_owned(), 2)], "in one plan");
+    story.carried_out();
+    for rollout in ["r", "s"] {
+        assert_eq!(story.state(rollout), "Ready for Rollout");
+    }
+    assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["untested".to_owned()], vec!["untested".to_owned()]));
+    // And forth again.
+    story.records(&mu(), moves("Rolling out", &[])).carried_out();
+    assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["delta".to_owned()], vec!["delta".to_owned()]));
 }
 
 /// S1-23: also where a procedure asks for it before a step.
@@ -429,7 +503,7 @@ fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
     let mut story = patches();
     let glite = procedure::BUILT_IN.iter().find(|(name, _)| *name == "glite").expect("it ships").1;
     let asked = glite.replacen(
-        "gates = [\"packages_present\", \"not_older\"]",
+        "gates = [\"packages_present\", \"not_older\", { name = \"no_conflict\", shares = \"delta\" }, \"in_bundle\"]",
         "gates = [{ name = \"settled\", for = \"2h\" }]",
         1,
     );
@@ -582,7 +656,8 @@ fn a_task_is_given_to_another_team() {
         let teams = vec![team.clone()];
         Ask::CreateTasks { services: [].into(), bundle: named("B-1"), kind, teams, quarantine, reason: String::new() }
     };
-    story.passes(SETTLING).records(&ou(), create(&here, TaskKind::RollOut));
+    deployed(&mut story);
+    story.records(&ou(), create(&here, TaskKind::RollOut));
     let of = |team: &TeamName| person("tom", &[Role::EA]).of_teams([team.clone()]);
     let gives = |task, team: &TeamName, reason: &str| {
         let (team, reason) = (team.clone(), reason.to_owned());
@@ -599,8 +674,9 @@ fn a_task_is_given_to_another_team() {
     assert_eq!(both.refuses(&ou(), gives(1, &there, "no time")), "has_task");
     // Whose site was changed has to report, and only a site itself can go back.
     let mut begun = story.clone();
-    begun.records(&of(&here), begin(1)).records(&ou(), create(&here, TaskKind::RollBack));
+    begun.records(&of(&here), begin(1));
     assert_eq!(begun.refuses(&ou(), gives(1, &there, "no time")), "begun");
+    begun.records(&ou(), moves("Rejected", &["s"])).carried_out().records(&ou(), create(&here, TaskKind::RollBack));
     assert_eq!(begun.refuses(&ou(), gives(2, &there, "no time")), "roll_back");
     // What the other team has done before does not stand for it.
     let mut before = story.clone();
@@ -615,8 +691,6 @@ fn a_task_is_given_to_another_team() {
             .map(|it| it.sentence)
             .collect::<Vec<_>>()
     };
-    before.records(&ou(), overrides("r", "Ready for Rollout", "no_conflict"));
-    before.moves(&ou(), "Ready for Rollout").moves(&mu(), "Rolling out").carried_out();
     assert_eq!(gate(&before), ["Task 1 of ea-NGI_CH-CSCS is New."]);
     before.records(&of(&there), begin(1)).records(&ou(), done(1, Outcome::Fail));
     assert_eq!(gate(&before), ["Task 1 of ea-NGI_CH-CSCS failed."]);
@@ -706,7 +780,12 @@ fn teams_are_found_by_node_types_and_by_the_repository_that_they_use() {
     let (it, de) = ("ea-NGI_IT-T1 {\"UI\"} false", "ea-NGI_DE-KIT {\"SE\"} false");
     assert_eq!(found(&story), [de, it]);
     // Who tests another bundle of the same repository has to agree with it, too.
-    story.records(&mu(), joins("B-2", &["t"])).passes(SETTLING);
+    story.records(&mu(), joins("B-2", &["t"]));
+    story.records(&mu(), Ask::Announce { bundle: named("B-2"), rollouts: vec![], reason: String::new() });
+    for state in ["Ready for Rollout", "Rolling out"] {
+        story.records(&ou(), overrides("t", state, "no_conflict")).move_as(&[Role::ADMIN], "t", state).carried_out();
+    }
+    story.passes(SETTLING);
     let (kind, quarantine, teams) = (TaskKind::RollOut, None, vec![team("ea-NGI_CH-CSCS")]);
     let create = |bundle: &str| {
         let (bundle, teams) = (named(bundle), teams.clone());
@@ -724,6 +803,9 @@ fn teams_are_found_by_node_types_and_by_the_repository_that_they_use() {
     split.rules.distributions.values_mut().next().expect("one").node_types = ["UI".to_owned()].into();
     assert_eq!(found(&split), [it]);
     // Whoever has rolled this very bundle out has it.
+    split.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["s"]), reason: String::new() });
+    split.records(&ou(), moves("Ready for Rollout", &["s"])).records(&mu(), moves("Rolling out", &["s"]));
+    split.carried_out().passes(SETTLING);
     split.records(&ou(), create("B-1"));
     assert_eq!(found(&split), ["ea-NGI_CH-CSCS {} true", it]);
 }

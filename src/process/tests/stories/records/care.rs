@@ -1,12 +1,16 @@
 //! What is told without anybody asking: what takes too long, what was found out, what does not agree.
 
 use super::*;
+use crate::domain::calendar::weekdays::Weekdays;
+use crate::domain::calendar::working_days::WorkingDays;
 use crate::process::act::correct::corrections;
 use crate::process::act::step;
 use crate::process::delays::delays;
 use crate::process::evidence::evidence;
+use crate::process::fact::change::Edited;
 use crate::process::follow_up::attention;
 use crate::process::todo::Deadline;
+use jiff::tz::TimeZone;
 
 #[test]
 fn a_verification_of_more_than_a_week_is_delayed_and_that_is_said_once() {
@@ -81,7 +85,10 @@ fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
     assert!(matches!(due.map(|duty| duty.by), Some(Deadline::Until(_))), "at the end of the exposure");
     story.passes(DAY * 5);
     let found = count(&story);
-    assert_eq!((found.overdue, found.exposed), (vec![one.clone()], Some(DAY * 5)));
+    assert_eq!(
+        (found.overdue.iter().map(|(team, _)| team.clone()).collect::<Vec<_>>(), found.exposed),
+        (vec![one.clone()], Some(DAY * 5))
+    );
     let asks = todo(story.known(), &srm).into_iter().any(|duty| duty.what.contains("has accepted r but not reported"));
     assert!(asks, "the manager is told");
     // Who declines does not run it, and who is asked anew has to install it anew.
@@ -207,27 +214,17 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     let words = found(&story, true).steps();
     assert_eq!(words, ["come off the release notes: t", "s goes to Rejected"]);
     assert_eq!(story.refuses(&person("eve", &[Role::EA]), correct(false, "")), "role");
-    // Whoever sends sites to roll it out is warned (S1-21).
-    let warned = |story: &Story, kind| {
-        let mut story = story.clone();
-        let (bundle, teams, quarantine) = (bundles::named("B-1"), vec![team("ea-NGI_IT-T1")], None);
-        let create = Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: String::new() };
-        story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(DAY).records(&ou, create);
-        match story.answer {
-            Some(Answer::Recorded { warnings, .. }) => warnings.join("; "),
-            other => panic!("{other:?}"),
-        }
+    // Nobody sends sites to roll it out before (S1-21).
+    story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(DAY);
+    let create = || {
+        let (bundle, kind, teams) = (bundles::named("B-1"), TaskKind::RollOut, vec![team("ea-NGI_IT-T1")]);
+        Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine: None, reason: String::new() }
     };
-    assert_eq!(
-        warned(&story, TaskKind::RollOut),
-        "B-1 and its release notes do not agree; `bundle correct B-1` would fix that: come off the release notes: t; \
-         come on the release notes: s"
-    );
-    assert_eq!(warned(&story, TaskKind::RollBack), "");
+    assert_eq!(story.refuses(&ou, create()), "bundle_incomplete bundle_incomplete");
     let mut listed = story.clone();
     listed.records(&mu, correct(false, ""));
     assert_eq!(found(&listed, false).steps(), Vec::<String>::new());
-    assert_eq!(warned(&listed, TaskKind::RollOut), "");
+    listed.records(&ou, create());
     assert_eq!(story.refuses(&ou, correct(true, " ")), "no_reason");
     story.records(&ou, correct(true, "it is not ready")).carried_out();
     assert_eq!((story.state("s").as_str(), found(&story, true).steps().len()), ("Rejected", 0));
@@ -263,7 +260,8 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: String::new() };
     let end = |outcome| Ask::EndTask { task: 1, outcome, early: false, reason: String::new() };
     let of_team = person("ina", &[]).of_teams([name.clone()]);
-    story.passes(SETTLING).records(&ou, create()).passes(DAY * 2);
+    bundles::deployed(&mut story);
+    story.records(&ou, create()).passes(DAY * 2);
     assert_eq!(says(&story, 1), "");
     story.passes(Duration::from_secs(1));
     assert_eq!(says(&story, 1), "nobody has begun it for two days");
@@ -277,11 +275,81 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     assert_eq!((says(&story, 1), says(&story, 2)), (String::new(), String::new()));
     story.passes(DAY * 7);
     assert_eq!(says(&story, 2), "its quarantine is over");
-    let close = Ask::CloseBundle { bundle: bundles::named("B-1"), reason: "released".into() };
+    story.records(&ou, bundles::moves("Rejected", &[])).carried_out();
+    let close = Ask::CloseBundle { bundle: bundles::named("B-1"), reason: "it is over".into() };
     story.records(&person("mia", &[Role::MU]), close);
     assert_eq!(says(&story, 2), "");
     good.passes(DAY * 7).records(&of_team, end(Outcome::Success));
     assert_eq!(says(&good, 1), "");
+}
+
+/// S0-06, S0-35: nobody tests what is not there yet, whoever was asked beforehand is told when it is, and what was said of other
+/// packages counts no more.
+#[test]
+fn early_adopters_answer_and_report_when_there_is_something_to_test() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    let (srm, admin) = (person("sue", &[Role::SRM]), person("ann", &[Role::ADMIN]));
+    let (one, other) = (team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS"));
+    story.arrives(BDII).submit("r", &[BDII]);
+    for (team, ngi) in [(&one, "NGI_IT"), (&other, "NGI_CH")] {
+        story.records(&srm, registered(team.as_str(), ngi));
+    }
+    let assign = Ask::Assign { rollout: id("r"), teams: vec![one.clone()], beta: false, reason: String::new() };
+    story.records(&srm, assign);
+    let due =
+        |story: &Story| story.world.messages.after(None).map(|(.., it)| it.template.to_string()).collect::<Vec<_>>();
+    assert_eq!(due(&story), [""; 0], "there is nothing to test");
+    let answer = |team: &TeamName| {
+        let answered = Answered { rollout: id("r"), team: team.clone(), accepts: true };
+        Ask::Answer { answered, reason: String::new() }
+    };
+    let report = |team: &TeamName, outcome| {
+        let (rollout, team, summary, sections) = (id("r"), team.clone(), String::new(), Sections::default());
+        Ask::Report(Reported { rollout, team, outcome, summary, sections, file: None })
+    };
+    for state in ["Unverified", "InVerification"] {
+        story.moves(&admin, state);
+        assert_eq!(story.refuses(&srm, answer(&one)), "not_in_test");
+        assert_eq!(story.refuses(&srm, report(&one, Outcome::Success)), "not_in_test");
+    }
+    story.passes(DAY * 3).moves(&admin, "StageRollOut");
+    assert_eq!(due(&story), [""; 0], "it is on its way");
+    story.carried_out();
+    assert_eq!(due(&story), ["staged-rollout-begins", "request-to-test"]);
+    // The epoch was a Thursday, so this is a Sunday: it has to answer by the end of Monday.
+    let duty = todo(story.known(), &person("tom", &[]).of_teams([one.clone()]));
+    assert_eq!(format!("{:?}", duty[0].by), "Until(1970-01-06T00:00:00Z)");
+    // A site in a country with other holidays has its own Monday (S0-35).
+    let mut abroad = story.clone();
+    let off = [("1970-01-05".parse().expect("a day"), "a feast".into())].into();
+    let days = WorkingDays::new(Weekdays::WORKING, TimeZone::UTC).except(off);
+    let rules = abroad.rules.distributions.values_mut().next().expect("one");
+    rules.calendar.ngis = [("NGI_IT".to_owned(), days)].into();
+    let duty = todo(abroad.known(), &person("tom", &[]).of_teams([one.clone()]));
+    assert_eq!(format!("{:?}", duty[0].by), "Until(1970-01-07T00:00:00Z)");
+    // Whoever was not asked has no vote, and is heard if something fails.
+    let why = |story: &Story| {
+        let judged = step::why(story.known(), &srm, &story.world.rollouts[&id("r")], "Accepted");
+        let open = judged.findings.into_iter().filter(|finding| finding.verdict != Verdict::Pass);
+        open.map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    story.passes(DAY * 8).records(&srm, report(&other, Outcome::Success));
+    assert_eq!(why(&story), ["acknowledged", "reported"]);
+    let found = evidence(story.known(), &story.world.rollouts[&id("r")]);
+    assert_eq!((found.asked, found.accepted, found.reported.len()), (1, 0, 0));
+    let mut failed = story.clone();
+    failed.records(&srm, report(&other, Outcome::Fail)).records(&srm, report(&one, Outcome::Success));
+    assert_eq!(why(&failed), ["report_fails"]);
+    story.records(&srm, report(&one, Outcome::Success));
+    assert_eq!(why(&story), [""; 0]);
+    // A logbook that has reports on other packages.
+    let parts = vec![part(DIST, &[DPM]).into()];
+    let edited = Edited { rollout: id("r"), title: None, parts };
+    story.world.apply(story.world.last + 1, story.now, "me", &edited.into());
+    let adopter = story.world.adopters.get(&id("r"), &one).expect("it is asked");
+    assert!(adopter.asked.is_some() && adopter.report.is_none());
 }
 
 /// S0-44: five to seven days.

@@ -82,13 +82,8 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     for number in story.world.messages.after(None).map(|(number, ..)| number).collect::<Vec<_>>() {
         story.records(&mu, Ask::Told { message: number, reason: String::new() });
     }
-    let overrides = |rollout: &str| Ask::Override {
-        rollout: id(rollout),
-        state: "Ready for Rollout".into(),
-        gate: "no_conflict".into(),
-        reason: "urgent".into(),
-    };
-    story.records(&ou, overrides("r")).records(&ou, overrides("s"));
+    let announced = Ask::Announce { bundle: named("B-1"), rollouts: vec![], reason: String::new() };
+    story.records(&mu, announced);
     story.records(&ou, moves("Ready for Rollout", &[])).records(&mu, moves("Rolling out", &[])).carried_out();
     assert_eq!(due(&story), ["patch-is-rolling-out"; 2]);
     // What has changed has to settle first (S1-23).
@@ -112,8 +107,6 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() }).passes(DAY * 8);
     story.records(&tom, Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() });
     story.records(&ou, moves("Ready for Production", &[]));
-    let announced = Ask::Announce { bundle: named("B-1"), rollouts: vec![], reason: String::new() };
-    story.records(&mu, announced);
     let number = Ask::NumberUpdate {
         series: "gLite-3.2".parse().expect("a series"),
         bundle: Some(named("B-1")),

@@ -71,7 +71,7 @@ fn what_is_said_of_a_rollout_is_taken_over() {
     // One has left the registry, and one has answered.
     story.records(&ann(), Ask::RemoveTeam { team: team("ea-NGI_UK-RAL"), reason: "gone".into() });
     let answered = Answered { rollout: id("r"), team: team("ea-NGI_CH-CSCS"), accepts: true };
-    story.records(&ann(), Ask::Answer { answered, reason: String::new() });
+    story.world.apply(story.world.last + 1, story.now, "me", &answered.into());
     let ask = || submits("n", &[NEWER], Some("r"), None);
     // Each part needs its right: the release team assigns nobody.
     assert_eq!(story.refuses(&person("mia", &[Role::MU]), ask()), "role");

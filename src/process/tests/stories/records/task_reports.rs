@@ -53,7 +53,8 @@ fn with_task(services: &[&str]) -> Story {
     story.records(&ou, runs("ea-NGI_IT-T1", "NGI_IT", &["CE", "WMS"]));
     story.records(&ou, Ask::OpenBundle(BundleOpened { bundle: named("B-1"), title: String::new() }));
     let join = Ask::JoinBundle { bundle: named("B-1"), rollouts: vec![id("r")], reason: String::new() };
-    story.records(&ou, join).passes(SETTLING);
+    story.records(&ou, join);
+    super::bundles::deployed(&mut story);
     let (kind, teams) = (TaskKind::RollOut, vec![super::team("ea-NGI_IT-T1")]);
     let services = services.iter().map(|name| (*name).to_owned()).collect();
     let create =
@@ -86,7 +87,7 @@ fn a_task_is_about_the_services_that_the_bundle_changes_at_its_site_or_that_some
     let services = ["a\nb".to_owned()].into();
     let create =
         Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine: None, services, reason: String::new() };
-    assert_eq!(story.refuses(&person("olga", &[Role::OU]), create), "no_service");
+    assert_eq!(story.refuses(&person("olga", &[Role::OU]), create), "nothing_left no_service");
 }
 
 #[test]
