@@ -22,11 +22,8 @@ pub struct ManArgs {
     pub dir: PathBuf,
 }
 
-/// Prints a completion script for a shell
-///
-/// Example: source <(rolloutctl completions bash)
+/// Arguments of `completions`. Both programs have it; the help is theirs, since each has an example of its own.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]

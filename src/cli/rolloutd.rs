@@ -35,6 +35,9 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Man(manual::ManArgs),
+    /// Prints a completion script for a shell
+    ///
+    /// Example: source <(rolloutd completions bash)
     Completions(manual::CompletionsArgs),
     #[command(hide = true)]
     Gate(gate::GateArgs),

@@ -25,17 +25,23 @@ pub struct BundleArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists bundles
+    ///
+    /// Example: rolloutctl bundle list --open
     List {
         /// Only those that are open
         #[arg(long)]
         open: bool,
     },
     /// Shows one bundle: its rollouts, and what its release notes list
+    ///
+    /// Example: rolloutctl bundle show BUNDLE-2011-12
     Show {
         /// The bundle
         bundle: String,
     },
     /// Opens a bundle under an id that was never used before
+    ///
+    /// Example: rolloutctl bundle open BUNDLE-2011-12 --title "VOMS and its clients"
     Open {
         /// Its id: letters, digits and . _ -
         bundle: String,
@@ -44,8 +50,12 @@ enum What {
         title: String,
     },
     /// Adds rollouts to a bundle; nothing may have moved for them yet
+    ///
+    /// Example: rolloutctl bundle add BUNDLE-2011-12 rt-1234 rt-1235
     Add(Members),
     /// Takes a rollout out of a bundle
+    ///
+    /// Example: rolloutctl bundle remove BUNDLE-2011-12 rt-1235 --reason "it is not ready"
     Remove {
         /// The bundle
         bundle: String,
@@ -56,6 +66,8 @@ enum What {
         reason: String,
     },
     /// Sets what the release notes of a bundle list: by default, its members
+    ///
+    /// Example: rolloutctl bundle notes BUNDLE-2011-12 rt-1234 rt-1235
     Notes {
         /// The bundle
         bundle: String,
@@ -68,6 +80,8 @@ enum What {
     /// Approves the step of a bundle's rollouts to a state: all of them, or none
     ///
     /// `rolloutctl approve ROLLOUT STATE --withdraw` takes it back for one of them.
+    ///
+    /// Example: rolloutctl bundle approve BUNDLE-2011-12 'In Production' --reason "the tasks are done"
     Approve {
         /// The bundle
         bundle: String,
@@ -88,6 +102,8 @@ enum What {
     /// --only may also name rollouts of other bundles that its release notes list.
     ///
     /// Waits until the packages have moved. Exit codes are those of `rolloutctl move`.
+    ///
+    /// Example: rolloutctl bundle move BUNDLE-2011-12 'In Production'
     Move {
         /// The bundle
         bundle: String,
@@ -107,6 +123,8 @@ enum What {
     ///
     /// Node types are those of its rollouts (`rolloutctl describe`) and of the registry (`rolloutctl team`). If some of
     /// its rollouts were rejected, only those count.
+    ///
+    /// Example: rolloutctl bundle affected BUNDLE-2011-12
     Affected {
         /// The bundle
         bundle: String,
@@ -115,6 +133,8 @@ enum What {
     ///
     /// Rollouts that the notes list but the bundle lacks are taken off the notes. Rollouts of the bundle that the notes
     /// lack are added to them, or withdrawn.
+    ///
+    /// Example: rolloutctl bundle correct BUNDLE-2011-12 --withdraw --apply --reason "rt-1235 is not ready"
     Correct {
         /// The bundle
         bundle: String,
@@ -129,6 +149,8 @@ enum What {
         reason: String,
     },
     /// Closes a bundle; its id is never used again
+    ///
+    /// Example: rolloutctl bundle close BUNDLE-2011-12 --reason "it was released"
     Close {
         /// The bundle
         bundle: String,

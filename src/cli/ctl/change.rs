@@ -25,6 +25,8 @@ pub struct ChangeArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists changes, open ones first, by priority
+    ///
+    /// Example: rolloutctl change list --status "In progress"
     List {
         /// Only those with this status: New, Accepted, Rejected, In progress, Resolved, Stalled
         #[arg(long)]
@@ -34,15 +36,21 @@ enum What {
         category: Option<String>,
     },
     /// Shows one change: its assessment, its approvals and its rollouts
+    ///
+    /// Example: rolloutctl change show rt-4711
     Show {
         /// The change
         change: String,
     },
     /// Records a change
+    ///
+    /// Example: rolloutctl change open rt-4713 --title "a security hole in VOMS" --kind emergency --priority immediate
     Open(OpenArgs),
     /// Assesses a change: what work it is, and how urgent
     ///
     /// Approvals of an earlier assessment no longer count.
+    ///
+    /// Example: rolloutctl change assess rt-4711 "two days of work" --priority high
     Assess {
         /// The change
         change: String,
@@ -56,6 +64,8 @@ enum What {
         category: Option<String>,
     },
     /// Approves what was assessed; each person counts once
+    ///
+    /// Example: rolloutctl change approve rt-4711 --for omb
     Approve {
         /// The change
         change: String,
@@ -72,6 +82,8 @@ enum What {
     /// Sets the status of a change
     ///
     /// New, Accepted, In progress, Stalled, Resolved or Rejected; RT's words are understood too.
+    ///
+    /// Example: rolloutctl change status rt-4711 Stalled --reason "waiting for the developers"
     Status {
         /// The change
         change: String,
@@ -82,6 +94,8 @@ enum What {
         reason: String,
     },
     /// Records that rollouts carry out a change
+    ///
+    /// Example: rolloutctl change tie rt-4711 rt-1234
     Tie {
         /// The change
         change: String,

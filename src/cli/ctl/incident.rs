@@ -26,6 +26,9 @@ pub struct IncidentArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Records an incident
+    ///
+    /// Example: rolloutctl incident add disk-full "no uploads for two hours" --priority high
+    /// --ticket "https://ggus.eu/?ticket_id=99"
     Add {
         /// What went wrong, in a word that is the same each time, such as publication or disk-full
         kind: String,
@@ -48,6 +51,8 @@ enum What {
         reason: String,
     },
     /// Lists incidents, the newest first
+    ///
+    /// Example: rolloutctl incident list --open
     List {
         /// Only those that are not over
         #[arg(long)]
@@ -57,11 +62,15 @@ enum What {
         kind: Option<String>,
     },
     /// Prints one incident: subject, support unit, priority and text, to paste into a helpdesk
+    ///
+    /// Example: rolloutctl incident show 1
     Show {
         /// Its number
         incident: u64,
     },
     /// Sets who handles an incident, how urgent it is, or which ticket it has
+    ///
+    /// Example: rolloutctl incident set 1 --ticket "https://ggus.eu/?ticket_id=99"
     Set {
         /// Its number
         incident: u64,
@@ -79,6 +88,8 @@ enum What {
         reason: String,
     },
     /// Closes an incident that is over
+    ///
+    /// Example: rolloutctl incident close 1 --reason "a file system was full"
     Close {
         /// Its number
         incident: u64,
@@ -90,7 +101,7 @@ enum What {
 
 /// Lists problems: incidents that recur, and what is known about their cause
 ///
-/// Example: rolloutctl problem set 1 --ticket https://ggus.eu/?ticket_id=101 --cause "the disk is too slow"
+/// Example: rolloutctl problem set 1 --ticket "https://ggus.eu/?ticket_id=101" --cause "the disk is too slow"
 #[derive(Debug, clap::Args)]
 pub struct ProblemArgs {
     #[command(subcommand)]
@@ -100,17 +111,23 @@ pub struct ProblemArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Problems {
     /// Lists problems, the newest first
+    ///
+    /// Example: rolloutctl problem list --open
     List {
         /// Only those that are not solved
         #[arg(long)]
         open: bool,
     },
     /// Prints one problem: the text for its ticket, and the tickets that become its children
+    ///
+    /// Example: rolloutctl problem show 1
     Show {
         /// Its number
         problem: u64,
     },
     /// Sets a problem's ticket, its cause, or what sites can do until it is solved
+    ///
+    /// Example: rolloutctl problem set 1 --workaround "use the mirror"
     Set {
         /// Its number
         problem: u64,
@@ -128,6 +145,8 @@ enum Problems {
         reason: String,
     },
     /// Closes a problem that is solved
+    ///
+    /// Example: rolloutctl problem close 1 --reason "a larger disk"
     Close {
         /// Its number
         problem: u64,

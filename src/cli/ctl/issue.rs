@@ -12,7 +12,8 @@ use crate::web::api::rollouts::RolloutBody;
 
 /// Lists issues, records and closes those of a rollout
 ///
-/// Example: rolloutctl issue add rt-1234 https://ggus.eu/?ticket_id=99 --title "the daemon dies at start" --show-stopper
+/// Example: rolloutctl issue add rt-1234 "https://ggus.eu/?ticket_id=99" --title "the daemon dies at start"
+/// --show-stopper
 #[derive(Debug, clap::Args)]
 pub struct IssueArgs {
     #[command(subcommand)]
@@ -22,6 +23,8 @@ pub struct IssueArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists the issues of all rollouts
+    ///
+    /// Example: rolloutctl issue list --open --show-stopper
     List {
         /// Only open ones
         #[arg(long)]
@@ -31,8 +34,12 @@ enum What {
         show_stopper: bool,
     },
     /// Records an issue, or what has changed about it; reopens a closed one
+    ///
+    /// Example: rolloutctl issue add rt-1234 '#12' --title "the log file grows" --workaround "rotate it daily"
     Add(AddArgs),
     /// Decides how urgent an issue is
+    ///
+    /// Example: rolloutctl issue priority rt-1234 '#12' high --reason "it affects all sites"
     Priority {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -45,6 +52,8 @@ enum What {
         reason: String,
     },
     /// Prints the subject of an issue, to paste into GGUS
+    ///
+    /// Example: rolloutctl issue subject rt-1234 "the daemon dies at start"
     Subject {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -53,6 +62,8 @@ enum What {
         summary: String,
     },
     /// Closes an issue
+    ///
+    /// Example: rolloutctl issue close rt-1234 '#12' --reason "a mistake in the configuration"
     Close {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,

@@ -23,17 +23,24 @@ pub struct MaintenanceArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists those in progress or to come
+    ///
+    /// Example: rolloutctl maintenance list --all
     List {
         /// Also those that are over or were called off
         #[arg(long)]
         all: bool,
     },
     /// Shows one, with the lines for a downtime in GOCDB
+    ///
+    /// Example: rolloutctl maintenance show 2026-12-disks
     Show {
         /// Its id
         maintenance: String,
     },
     /// Declares one
+    ///
+    /// Example: rolloutctl maintenance declare 2026-12-power "work on the power supply" --from 2026-12-08T08:00
+    /// --until 2026-12-08T18:00
     Declare {
         /// Its id, which no other has had
         maintenance: String,
@@ -53,6 +60,8 @@ enum What {
         justification: String,
     },
     /// Calls one off, or ends it early
+    ///
+    /// Example: rolloutctl maintenance call-off 2026-12-disks --reason "the disks have not come"
     CallOff {
         /// Its id
         maintenance: String,

@@ -182,6 +182,9 @@ enum Command {
     Rejected(rejected::RejectedArgs),
     Outbox(outbox::OutboxArgs),
     Check(check::CheckArgs),
+    /// Prints a completion script for a shell
+    ///
+    /// Example: source <(rolloutctl completions bash)
     Completions(manual::CompletionsArgs),
 }
 

@@ -14,7 +14,7 @@ use crate::web::api::notices::{NoticeBody, ToldBody};
 /// A procedure says who is told what, and when. Nothing is sent: copy the text into a mail or a broadcast, and record
 /// it with `told`. `rolloutctl outbox` shows what programs have to be told.
 ///
-/// Example: rolloutctl notices show 4711
+/// Example: rolloutctl notices --to srm
 #[derive(Debug, clap::Args)]
 pub struct NoticesArgs {
     #[command(subcommand)]
@@ -30,11 +30,15 @@ pub struct NoticesArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Shows one notice with its text
+    ///
+    /// Example: rolloutctl notices show 4711
     Show {
         /// Its number
         notice: u64,
     },
     /// Records that people were told
+    ///
+    /// Example: rolloutctl notices told 4711 --reason "a broadcast to all sites"
     Told {
         /// Its number
         notice: u64,

@@ -30,13 +30,19 @@ enum What {
     /// Lists releases by day, with their candidates by product
     ///
     /// Others can subscribe to this list as a calendar, at /api/v1/releases.ics.
+    ///
+    /// Example: rolloutctl release list
     List,
     /// Shows one release, and what came of it: reports, issues, roll-backs, reviews
+    ///
+    /// Example: rolloutctl release show UMD-3.1.0
     Show {
         /// The release
         release: String,
     },
     /// Plans a release, or changes its plan
+    ///
+    /// Example: rolloutctl release plan UMD-3.2.0 2027-03-01 --title "the March release"
     Plan {
         /// Its name: letters, digits and . _ -
         release: String,
@@ -55,6 +61,8 @@ enum What {
     /// Sets the scope of a release: these rollouts and bundles, and nothing else
     ///
     /// If something new is added, the board has to be told again.
+    ///
+    /// Example: rolloutctl release scope UMD-3.1.0 rt-1234 rt-1235 --bundle BUNDLE-2027-1
     Scope {
         /// The release
         release: String,
@@ -68,6 +76,8 @@ enum What {
         reason: String,
     },
     /// Records that the board was told of a release, or of an emergency
+    ///
+    /// Example: rolloutctl release told UMD-3.1.0 --on 2027-01-18 --reason "at the monthly meeting"
     Told {
         /// The release
         #[arg(required_unless_present = "emergency")]
@@ -83,8 +93,12 @@ enum What {
         reason: String,
     },
     /// Shows what the board is to be told at its next meeting
+    ///
+    /// Example: rolloutctl release agenda
     Agenda,
     /// Cancels a release; its rollouts go on without it
+    ///
+    /// Example: rolloutctl release cancel UMD-3.1.0 --reason "its products go into UMD-3.2.0"
     Cancel {
         /// The release
         release: String,

@@ -30,13 +30,19 @@ pub struct ReportArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Reports the outcome of a team's test
+    ///
+    /// Example: rolloutctl report add rt-1234 ea-NGI_IT-INFN-T1 warning --summary "restart the bdii after the update"
     Add(AddArgs),
     /// Lists the reports of a rollout, and what is missing
+    ///
+    /// Example: rolloutctl report list rt-1234
     List {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
     },
     /// Prints a report form as HTML, to fill in with a word processor
+    ///
+    /// Example: rolloutctl report template rt-1234 ea-NGI_IT-INFN-T1 > report.html
     Template {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -44,6 +50,8 @@ enum What {
         team: String,
     },
     /// Saves the file of a team's last report
+    ///
+    /// Example: rolloutctl report get rt-1234 ea-NGI_IT-INFN-T1 --output report.odt
     Get {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -54,6 +62,8 @@ enum What {
         output: Option<PathBuf>,
     },
     /// Lets everybody read the file of a team's last report
+    ///
+    /// Example: rolloutctl report publish rt-1234 ea-NGI_IT-INFN-T1 --reason "the team agrees"
     Publish {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
@@ -67,11 +77,15 @@ enum What {
         reason: String,
     },
     /// Prints the draft of a summary of all reports
+    ///
+    /// Example: rolloutctl report summary rt-1234 > summary.txt
     Summary {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
     },
     /// Saves all reports in one tar archive, with their summary and the description of the document
+    ///
+    /// Example: rolloutctl report archive rt-1234 --document EGI-doc-1234
     Archive {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,

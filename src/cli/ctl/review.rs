@@ -24,6 +24,8 @@ pub struct ReviewArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists reviews, unanswered ones first, by due date
+    ///
+    /// Example: rolloutctl review list --open
     List {
         /// Only those that nobody has answered
         #[arg(long)]
@@ -33,11 +35,15 @@ enum What {
         rollout: Option<String>,
     },
     /// Shows one review: what is asked, and what people answered
+    ///
+    /// Example: rolloutctl review show 3
     Show {
         /// Its number
         review: u64,
     },
     /// Answers a review; you may change your mind
+    ///
+    /// Example: rolloutctl review answer 3 --documented yes --works yes
     Answer {
         /// Its number
         review: u64,

@@ -33,6 +33,8 @@ pub struct TaskArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists tasks
+    ///
+    /// Example: rolloutctl task list --bundle BUNDLE-2011-12 --attention
     List {
         /// Only those of this bundle
         #[arg(long)]
@@ -48,11 +50,15 @@ enum What {
         attention: bool,
     },
     /// Prints one task: its services, its report and its issues
+    ///
+    /// Example: rolloutctl task show 3
     Show {
         /// The task's number
         task: u64,
     },
     /// Records the team's report on its task: a text, a file or both; a later report replaces the earlier one
+    ///
+    /// Example: rolloutctl task report 3 --text "a week without problems on two UIs"
     Report {
         /// The task's number
         task: u64,
@@ -64,6 +70,8 @@ enum What {
         file: Option<PathBuf>,
     },
     /// Saves the file of the last report on a task
+    ///
+    /// Example: rolloutctl task get-report 3 --output report.odt
     GetReport {
         /// The task's number
         task: u64,
@@ -72,6 +80,8 @@ enum What {
         output: Option<PathBuf>,
     },
     /// Lets everybody read the file of the last report on a task
+    ///
+    /// Example: rolloutctl task publish 3
     Publish {
         /// The task's number
         task: u64,
@@ -83,6 +93,8 @@ enum What {
         reason: String,
     },
     /// Records an issue that the team found; its report has to mention it
+    ///
+    /// Example: rolloutctl task issue 3 'bug #4711' --area "Beta Service"
     Issue {
         /// The task's number
         task: u64,
@@ -99,6 +111,8 @@ enum What {
         reason: String,
     },
     /// Creates a task for each of these teams
+    ///
+    /// Example: rolloutctl task create BUNDLE-2011-12 --affected
     Create {
         /// The bundle
         bundle: String,
@@ -126,6 +140,8 @@ enum What {
         reason: String,
     },
     /// Records that the site was changed: the task is in progress, and its quarantine begins
+    ///
+    /// Example: rolloutctl task begin 3 success
     Begin {
         /// The task's number
         task: u64,
@@ -136,6 +152,8 @@ enum What {
         reason: String,
     },
     /// Extends the quarantine of a task
+    ///
+    /// Example: rolloutctl task extend 3 --for 3d --reason "the site was down for two days"
     Extend {
         /// The task's number
         task: u64,
@@ -147,6 +165,8 @@ enum What {
         reason: String,
     },
     /// Gives a roll-out task that has not begun to another team
+    ///
+    /// Example: rolloutctl task reassign 3 ea-NGI_CH-CSCS --reason "no staff this week"
     Reassign {
         /// The task's number
         task: u64,
@@ -157,6 +177,8 @@ enum What {
         reason: String,
     },
     /// Records that the quarantine is over and the task is done
+    ///
+    /// Example: rolloutctl task done 3 success
     Done {
         /// The task's number
         task: u64,

@@ -24,6 +24,8 @@ pub struct TeamArgs {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Lists teams, and who belongs to them
+    ///
+    /// Example: rolloutctl team list --ngi NGI_IT
     List {
         /// Only those of this NGI
         #[arg(long)]
@@ -36,13 +38,19 @@ enum What {
         node_type: Option<String>,
     },
     /// Shows one team: its members, the rollouts that it tests, its tasks
+    ///
+    /// Example: rolloutctl team show ea-NGI_IT-INFN-T1
     Show {
         /// The team, such as ea-NGI_IT-INFN-T1
         team: String,
     },
     /// Adds a team, or replaces its entry
+    ///
+    /// Example: rolloutctl team add ea-NGI_CH-CSCS --ngi NGI_CH --stack EMI --contact ea-cscs@lists.example.org
     Add(AddArgs),
     /// Removes a team; what it said of rollouts stays but no longer counts
+    ///
+    /// Example: rolloutctl team remove ea-NGI_CH-CSCS --reason "the site has closed"
     Remove {
         /// The team
         team: String,
