@@ -111,7 +111,12 @@ fn take_in(packages: &[Vec<u8>], terms: &Arc<Terms>, examiner: &Arc<dyn Examiner
         rejected: Arc::new(Evidence::new(place.join("rejected"), Intake::default().rejected)),
         terms: Arc::clone(terms),
         examiner: Arc::clone(examiner),
-        limits: Limits { max_package: 1 << 30, quiet: Duration::ZERO, incomplete_after: Duration::from_mins(1) },
+        limits: Limits {
+            max_package: 1 << 30,
+            quiet: Duration::ZERO,
+            incomplete_after: Duration::from_mins(1),
+            list_refused: false,
+        },
     };
     let mut uploads = Uploads::default();
     let (mut accepted, mut time) = (0, Duration::ZERO);

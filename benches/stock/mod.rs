@@ -290,6 +290,7 @@ impl Site {
                     max_package: 1 << 30,
                     quiet: Duration::ZERO,
                     incomplete_after: Duration::from_mins(1),
+                    list_refused: false,
                 },
             },
             trees: trees.to_vec(),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure, Outcome, chain};
 use super::{offline, progress};
 use crate::daemon::adopt::{self, AdoptError, Adoption, Order};
+use crate::domain::legible;
 use crate::domain::names::{Actor, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
@@ -136,7 +137,7 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
         let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
         let _ = writeln!(text, "{code}: {} ({})", count(all.len(), "file"), some(places.into_iter()));
         if let Some((_, refusal)) = all.first() {
-            let _ = writeln!(text, "    {} Found: {}", refusal.code.rule(), refusal.detail.escape_debug());
+            let _ = writeln!(text, "    {} Found: {}", refusal.code.rule(), legible::line(&refusal.detail));
         }
     }
     let list = |text: &mut String, all: &[String], what: &str| {

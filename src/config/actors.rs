@@ -166,7 +166,8 @@ fn header(value: &Value<'_, '_>) -> Option<String> {
     let is_clients = usual.contains(&name.as_str()) || begin.iter().any(|begin| name.starts_with(begin));
     if name.is_empty() || !is_plain || is_clients {
         let what = format!("`{}` cannot be the name of this header", text.escape_default());
-        value.complain(what, Some("for example: \"X-Remote-User\"".to_owned()));
+        let example = if value.key().ends_with("groups_header") { "X-Remote-Groups" } else { "X-Remote-User" };
+        value.complain(what, Some(format!("for example: \"{example}\"")));
         return None;
     }
     Some(name)

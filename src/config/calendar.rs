@@ -86,7 +86,7 @@ fn window(mut section: Section<'_, '_>, names: &mut Names) -> Option<Rule> {
             None
         }
         (None, None) => {
-            let hint = "deny = \"2026-12-20..2027-01-07\" or allow = \"Mon-Thu 09:00-16:00\"".to_owned();
+            let hint = "write either deny = \"2026-12-20..2027-01-07\", or allow = \"Mon-Thu 09:00-16:00\"".to_owned();
             section.complain("sets neither `deny` nor `allow`", Some(hint));
             None
         }

@@ -154,7 +154,8 @@ fn arches(outcome: &Outcome, findings: &mut Findings) {
             None => {
                 if let Some(allowed) = arch::allowed_below(distribution.path.as_str()) {
                     let what = format!("takes in packages of {} and refuses others", list_of(allowed.into_iter()));
-                    let hint = "name others, like `i686` or `src`, in `arches`".to_owned();
+                    let hint = "to take others as well, like `i686` or `src`, name all of them in `arches`, also these";
+                    let hint = hint.to_owned();
                     findings.note(&at("path"), what, Some(hint));
                 }
             }
@@ -191,7 +192,11 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
             step.from, step.to
         );
         let hint = format!("give {role} to somebody, or name another role in the procedure");
-        findings.complain(&at, what, Some(hint));
+        if approvals::is_always_asked(step, role) {
+            findings.complain(&at, what, Some(hint));
+        } else {
+            findings.note(&at, what, Some(hint));
+        }
     }
     let nobody = |who: &BTreeSet<Role>| !granted.iter().any(|granted| who.contains(&granted.role));
     for step in workflow.transitions().iter().filter(|step| nobody(&step.who)) {

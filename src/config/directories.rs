@@ -69,8 +69,12 @@ fn drop_directory(mention: &Mention, findings: &mut Findings) -> Option<Director
             let shown = mention.path.display();
             trouble.what = format!("uploads go to {shown}, and {}", trouble.what);
             if !mention.path.exists() {
-                trouble.hint =
-                    Some(format!("create it for the user that runs rolloutd: install -d -o rolloutd {shown}"));
+                // Checked as root, it is not root's.
+                let remedy = match disk::me() {
+                    0 => format!("install -d -o rolloutd {shown}"),
+                    _ => disk::remedy_of_missing(&mention.path),
+                };
+                trouble.hint = Some(format!("create it for the user that runs rolloutd: {remedy}"));
             }
             findings.trouble(&mention.at, trouble);
             None

@@ -20,6 +20,8 @@ const NEIGHBOURS_MAX: usize = 1000;
 
 /// Write permission for everybody (`chmod(2)`).
 const OTHERS_WRITE: u32 = 0o002;
+/// The same for the group.
+const GROUP_WRITE: u32 = 0o020;
 /// The sticky bit of a directory: only owners may remove or rename.
 const STICKY: u32 = 0o1000;
 /// Any permission for everybody.
@@ -121,7 +123,9 @@ pub fn changeable_by_others(path: &Path) -> Option<Trouble> {
         let guarded = mode & OTHERS_WRITE == 0 || (part != path && mode & STICKY != 0);
         (!guarded).then(|| {
             let what = format!("everybody on this machine can change {} (mode {mode:04o})", part.display());
-            trouble(what, Some(format!("chmod o-w {}", part.display())))
+            // Others, and a group, may not write where only the daemon does.
+            let bits = if mode & GROUP_WRITE != 0 && part == path && part.is_dir() { "go-w" } else { "o-w" };
+            trouble(what, Some(format!("chmod {bits} {}", part.display())))
         })
     })
 }

@@ -94,8 +94,14 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     for exception in &outcome.notebook.adopted {
         let Adopted { tree, code, until } = &exception.adopted;
         if *until <= now {
-            let hint = "remove those packages, or set a new date".to_owned();
-            findings.complain(&exception.at, "this exception has expired".to_owned(), Some(hint));
+            // Whatever still needs it is held; it must not keep the daemon from starting, or nobody could take it out.
+            let hint = "set a new date; or take those packages out with `rolloutctl drop`, and remove the exception"
+                .to_owned();
+            findings.note(
+                &exception.at,
+                format!("this exception has expired: {tree} must not have such packages ({code})"),
+                Some(hint),
+            );
         } else {
             let what = format!("{tree} keeps packages that the gate refuses ({code}) until {}", moment(*until));
             findings.note(&exception.at, what, None);

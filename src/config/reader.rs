@@ -157,7 +157,9 @@ fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {
         let nested = others.into_iter().find_map(|(other, name, why)| overlap((other.as_ref()?, name, why), incoming));
         if let Some(what) = nested {
             let what = if incoming_value.is_some() { what } else { format!("the directory of uploads {what}") };
-            value.complain(what, Some("for example: incoming = \"/srv/repo/incoming\"".to_owned()));
+            let beside = root.as_ref().and_then(|root| Some(root.parent()?.join("incoming")));
+            let hint = beside.map(|beside| format!("for example: incoming = \"{}\"", beside.display()));
+            value.complain(what, hint);
         }
     }
     section.close();
@@ -207,8 +209,15 @@ fn intake(mut section: Section<'_, '_>) -> Option<Intake> {
     let jobs = section.get("jobs").map_or(Some(fallback.jobs), |v| v.number(1..=64).and_then(|n| n.try_into().ok()));
     let incomplete_after = span(&mut section, "incomplete_after", fallback.incomplete_after, &INCOMPLETE);
     let rejected = section.get("rejected").map_or(Some(fallback.rejected), |v| rejected(v.section()?));
+    let list_refused = section.get("list_refused").map_or(Some(fallback.list_refused), |v| v.switch());
     section.close();
-    Some(Intake { max_package: max_package?, jobs: jobs?, incomplete_after: incomplete_after?, rejected: rejected? })
+    Some(Intake {
+        max_package: max_package?,
+        jobs: jobs?,
+        incomplete_after: incomplete_after?,
+        rejected: rejected?,
+        list_refused: list_refused?,
+    })
 }
 
 fn rejected(mut section: Section<'_, '_>) -> Option<Bounds> {

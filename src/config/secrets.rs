@@ -48,7 +48,11 @@ fn one(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
             findings.note(&mention.at, format!("{shown} does not exist now"), Some(hint.to_owned()));
             return None;
         }
-        Err(trouble) => {
+        Err(mut trouble) => {
+            if !Path::new(&mention.path).exists() && trouble.hint.is_none() {
+                trouble.hint =
+                    Some(format!("as its user, make one: (umask 077; head -c 32 /dev/urandom | base64 > {shown})"));
+            }
             findings.trouble(&mention.at, trouble);
             return None;
         }

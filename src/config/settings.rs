@@ -280,6 +280,8 @@ pub struct Intake {
     pub incomplete_after: Duration,
     /// How many refused files are kept for each distribution.
     pub rejected: Bounds,
+    /// Whether uploaders find a list of them in the drop directory.
+    pub list_refused: bool,
 }
 
 impl Default for Watch {
@@ -302,6 +304,7 @@ impl Default for Intake {
             incomplete_after: Duration::from_hours(1),
             // A release takes weeks, and somebody may ask for a broken upload after that.
             rejected: Bounds { keep: Duration::from_hours(90 * 24), files: 10_000, size: 10 << 30 },
+            list_refused: true,
             jobs: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(JOBS_DEFAULT_MAX)),
         }
     }

@@ -317,6 +317,7 @@ fn dist_settings(
             max_package: settings.intake.max_package,
             quiet: settings.watch.quiet,
             incomplete_after: settings.intake.incomplete_after,
+            list_refused: settings.intake.list_refused,
         },
     };
     Some(DistSettings {

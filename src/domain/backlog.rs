@@ -87,10 +87,13 @@ impl Kind {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Stuck => {
-                "let the daemon's user write to its directory and read the file (chmod 2775 DIRECTORY, chmod 644 \
-                 FILE), or remove it"
+                "give its directory a group of the daemon's user, if it has another one (chgrp GROUP DIRECTORY), and let \
+                 that group write to it and read the file (chmod 2775 DIRECTORY, chmod 644 FILE); or remove it"
             }
-            Self::Closed => "give the daemon's user access (chmod 2775 DIRECTORY), or remove it",
+            Self::Closed => {
+                "give it a group of the daemon's user, if it has another one (chgrp GROUP DIRECTORY), and let that group \
+                 in (chmod 2775 DIRECTORY); or remove it"
+            }
             Self::Many => "remove the unused ones",
             Self::Deep => "put it into a directory further up",
             Self::Suffix => "if it is a package, rename it to end in .rpm; otherwise remove it",

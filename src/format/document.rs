@@ -270,6 +270,11 @@ impl<'s, 't> Value<'s, 't> {
         matches!(self.tree, DeValue::Array(_))
     }
 
+    /// The path of its key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the value is text.
     pub fn is_text(&self) -> bool {
         matches!(self.tree, DeValue::String(_))
@@ -279,7 +284,6 @@ impl<'s, 't> Value<'s, 't> {
     pub fn text(&self) -> Option<&'s str> {
         match self.tree {
             DeValue::String(text) => Some(text),
-            DeValue::Integer(number) => self.expected("text", Some(format!("write it in quotes: \"{number}\""))),
             _ => self.expected("text in quotes", None),
         }
     }
@@ -370,7 +374,10 @@ impl<'s, 't> Value<'s, 't> {
                 let element = |(at, value)| Value::new(self.sheet, value, format!("{}[{at}]", self.key));
                 Some(values.iter().enumerate().map(element).collect())
             }
-            DeValue::String(text) => self.expected("a list", Some(format!("write it in brackets: [{text:?}]"))),
+            DeValue::String(text) => {
+                let parts: Vec<String> = text.split(',').map(|part| format!("{:?}", part.trim())).collect();
+                self.expected("a list", Some(format!("write it in brackets: [{}]", parts.join(", "))))
+            }
             _ => self.expected("a list", None),
         }
     }

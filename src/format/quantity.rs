@@ -37,7 +37,11 @@ fn read(text: &str, what: &'static str, units: &[(&str, u64)], no_unit: &'static
         return Err(bad(no_unit));
     }
     let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
-        return Err(bad(no_unit));
+        return Err(bad(match unit.as_bytes().first() {
+            Some(b'.' | b',') => "it must be a whole number; write it in a smaller unit",
+            Some(b' ') => "the unit must stand right behind the number",
+            _ => no_unit,
+        }));
     };
     let number: u64 = number.parse().map_err(|_| bad("the number is too large"))?;
     number.checked_mul(*factor).ok_or_else(|| bad("the number is too large"))

@@ -81,7 +81,7 @@ pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
     let over = over.filter(|(code, _)| !trust.excepted.contains(*code)).map(|(code, number)| {
         format!(
             "lists {} that stayed by an exception for {code}, and no [[distribution.adopted]] lifts that now; let it last \
-             longer, or withdraw them",
+             longer, or take them out with `rolloutctl drop`",
             count(number, "package")
         )
     });

@@ -64,6 +64,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// A file under its name in `rejected/`, with its size on disk.
+    pub fn new(name: String, size: u64, reason: Reason) -> Self {
+        Self { name, size, reason, unsaid: false }
+    }
+
     /// How long it has been kept, in elapsed time.
     pub fn age(&self, now: Option<Elapsed>) -> Option<Duration> {
         Duration::try_from(now?.since(self.reason.since?)).ok()
@@ -101,6 +106,8 @@ struct Inner {
     known_since: Option<Instant>,
     /// Stray files there that were already logged.
     named: BTreeSet<String>,
+    /// How often a file has come or gone.
+    changes: u64,
 }
 
 /// A tenth of the file system stays free of refused files, but at most this much.
@@ -193,8 +200,10 @@ impl Evidence {
         let put = rejected::put_aside(disk, &to, &reason, (sha256, most), known)?;
         if let Put::Aside(copied) = put {
             let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let kept = Kept { name: name.clone(), size: copied.unwrap_or_default(), reason, unsaid: false };
-            self.stock(&mut self.lock()).insert(name, kept);
+            let kept = Kept::new(name.clone(), copied.unwrap_or_default(), reason);
+            let mut inner = self.lock();
+            inner.changes += 1;
+            self.stock(&mut inner).insert(name, kept);
         }
         Ok(put)
     }
@@ -228,6 +237,7 @@ impl Evidence {
             goes.extend(more);
         }
         let dropped = self.remove(disk, stock, &goes)?;
+        inner.changes += u64::from(is_old) + dropped.files;
         if dropped.files > 0 {
             let dir = self.dir.display();
             tracing::info!(%dir, files = dropped.files, bytes = dropped.bytes, "removed old refused files");
@@ -256,7 +266,14 @@ impl Evidence {
         let mut inner = self.lock();
         let stock = self.stock(&mut inner);
         let picked: Vec<String> = stock.values().filter(|kept| pick(kept)).map(|kept| kept.name.clone()).collect();
-        self.remove(disk, stock, &picked)
+        let dropped = self.remove(disk, stock, &picked)?;
+        inner.changes += dropped.files;
+        Ok(dropped)
+    }
+
+    /// How often a file has come or gone.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     fn remove(

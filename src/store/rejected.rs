@@ -256,7 +256,7 @@ impl Reason {
     /// Counts another refusal of the same bytes.
     pub fn refused(&mut self, refusal: &Refusal) {
         self.code = refusal.code.to_string();
-        self.found = cut(&legible::lines(&refusal.detail.escape_debug().to_string()), FOUND_KEPT);
+        self.found = cut(&legible::line(&refusal.detail), FOUND_KEPT);
     }
 
     /// The rule and the remedy of a known code.

@@ -353,7 +353,12 @@ mod tests {
         inside.uploads.insert("d".parse().expect("a path"), backlog);
         assert!(reasons(&inside).is_empty());
         let [words] = &warnings(&inside)[..] else { panic!("one") };
-        assert!(words.starts_with("uploads d: a.rpm: no way in (and 1 more); let the daemon's user write"), "{words}");
+        assert!(
+            words.starts_with(
+                "uploads d: a.rpm: no way in (and 1 more); give its directory a group of the daemon's user"
+            ),
+            "{words}"
+        );
         let refused =
             every_fact().into_iter().filter(|fact| matches!(fact, Fact::Refused(_) | Fact::RefusedTogether(_)));
         for (n, fact) in refused.enumerate() {

@@ -311,3 +311,24 @@ fn trees_and_state_on_different_file_systems_work_by_copying() {
     }
     assert!(site.stop().success());
 }
+
+/// Uploaders without an account anywhere else read in their own directory what was refused, why, and what to do.
+#[test]
+fn a_list_of_refused_files_lies_where_they_were_uploaded_as_long_as_they_are_kept() {
+    let mut site = Site::start(&Wish::default());
+    let list = site.incoming().join("REFUSED.txt");
+    site.drop_file("batch/unsigned.rpm", &package(&recipe("unsigned", "1.0", &[]), None));
+    let text = site.wait("the list", |_| fs::read_to_string(&list).ok());
+    assert!(
+        text.contains("\nbatch/unsigned.rpm, refused 20") && text.contains("  unsigned: A package must be"),
+        "{text}"
+    );
+    assert!(text.contains("  to do: Sign the package with a key of this tree's ring.\n"), "{text}");
+    // It is no upload, and nobody is asked to remove it.
+    assert_eq!(site.document("/api/v1/uploads")[0]["files"].as_array().map_or(0, Vec::len), 0);
+    assert!(!site.log().contains("REFUSED.txt"), "{}", site.log());
+    site.ctl_good(&["rejected", "drop", "--all"]);
+    site.drop_package("good", "1.0", &[]);
+    site.wait("the list to go", |_| (!list.exists()).then_some(()));
+    site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
+}

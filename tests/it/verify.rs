@@ -61,7 +61,10 @@ fn each_file_gets_a_line_and_the_worst_one_the_exit_code() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((code, lines.len()), (1, 3));
     assert!(lines[1].starts_with("stranger.rpm: refused unknown_key tag 268 "), "{text}");
-    assert!(lines[1].ends_with("Sign with a key of the ring, or add the key to the ring of this tree."), "{text}");
+    assert!(
+        lines[1].ends_with("Sign with a key of the ring, or add the key to the ring of this tree, and reload."),
+        "{text}"
+    );
 }
 
 #[test]

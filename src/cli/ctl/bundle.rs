@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::ask::{escape, recorded};
 use super::moving::{at_rest, not_moved};
-use super::words::{document, moment, own_name};
+use super::words::{ago, document, moment, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -297,10 +297,10 @@ fn list(bundles: &[BundleBody], width: usize) -> String {
     let row = |bundle: &BundleBody| {
         let state = if bundle.closed { "closed" } else { "open" };
         let rollouts = bundle.rollouts.len().to_string();
-        vec![bundle.bundle.clone(), state.to_owned(), moment(&bundle.since), rollouts, bundle.title.clone()]
+        vec![bundle.bundle.clone(), state.to_owned(), ago(&bundle.since), rollouts, bundle.title.clone()]
     };
     let rows: Vec<_> = bundles.iter().map(row).collect();
-    table::lay_out(&["BUNDLE", "STATE", "SINCE", "ROLLOUTS", "TITLE"], &rows, width)
+    table::lay_out(&["BUNDLE", "STATE", "OPENED", "ROLLOUTS", "TITLE"], &rows, width)
 }
 
 fn show(bundle: &BundleBody) -> String {
@@ -308,7 +308,8 @@ fn show(bundle: &BundleBody) -> String {
     let state = if bundle.closed { "closed" } else { "open" };
     let _ = writeln!(text, "bundle   {}", bundle.bundle);
     let _ = writeln!(text, "title    {}", bundle.title);
-    let _ = writeln!(text, "state    {state} since {}", moment(&bundle.since));
+    let _ = writeln!(text, "state    {state}");
+    let _ = writeln!(text, "opened   {}", moment(&bundle.since));
     for member in &bundle.rollouts {
         let _ = writeln!(text, "rollout  {} in {}: {}", member.rollout, member.state, member.title);
     }
@@ -346,7 +347,7 @@ fn list_updates(updates: &[UpdateBody], width: usize) -> String {
     let row = |update: &UpdateBody| {
         let bundle = update.bundle.clone().unwrap_or_default();
         let (number, priority) = (update.number.to_string(), update.priority.clone().unwrap_or_default());
-        vec![update.series.clone(), number, moment(&update.at), priority, bundle, update.rollouts.join(", ")]
+        vec![update.series.clone(), number, ago(&update.at), priority, bundle, update.rollouts.join(", ")]
     };
     let rows: Vec<_> = updates.iter().map(row).collect();
     table::lay_out(&["SERIES", "UPDATE", "SINCE", "PRIORITY", "BUNDLE", "ROLLOUTS"], &rows, width)

@@ -53,11 +53,15 @@ fn show(calendar: &CalendarBody, width: usize) -> String {
     let _ = writeln!(text, "now:                   {}, {today}", calendar.local);
     let why = calendar.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     let when = match (&calendar.opens, calendar.open) {
+        (_, true) if calendar.held.is_some() => "by the calendar, now".to_owned(),
         (_, true) => "now".to_owned(),
         (Some(opens), false) => format!("not before {}", opens.local),
         (None, false) => "never".to_owned(),
     };
     let _ = writeln!(text, "packages may move:     {when}{why}");
+    if let Some(held) = &calendar.held {
+        let _ = writeln!(text, "but                    {held}");
+    }
     let deadline = calendar.in_one_working_day.as_ref().map_or("never", |at| at.local.as_str());
     let _ = writeln!(text, "in one working day:    {deadline}");
     let ahead = if calendar.days == 1 { "day".to_owned() } else { count(calendar.days, "day") };
@@ -74,7 +78,7 @@ fn show(calendar: &CalendarBody, width: usize) -> String {
         })
         .collect();
     let _ = writeln!(text, "\nthe next {ahead}:");
-    text.push_str(&lay_out(&["WHEN", "WHAT", "WINDOW OR HOLIDAY"], &rows, width));
+    text.push_str(&lay_out(&["WHEN", "WHAT", "WHICH"], &rows, width));
     text
 }
 
@@ -98,6 +102,7 @@ mod tests {
             holiday: None,
             open: true,
             why: None,
+            held: None,
             opens: None,
             in_one_working_day: Some(time("Mon 2026-12-21 15:00")),
             days: 1,
@@ -108,6 +113,8 @@ mod tests {
     #[test]
     fn a_calendar_without_windows_is_shown() {
         insta::assert_snapshot!(show(&open(), 100));
+        let halted = "promotions are halted since 2026-12-18T09:00:00Z: the disk is full".to_owned();
+        insta::assert_snapshot!(show(&CalendarBody { held: Some(halted), ..open() }, 100));
     }
 
     #[test]

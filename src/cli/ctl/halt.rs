@@ -1,7 +1,7 @@
 //! `rolloutctl halt`: halts promotions, ends a halt, or lists halts.
 
 use super::ask::recorded;
-use super::words::{document, moment};
+use super::words::{ago, document};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -55,7 +55,7 @@ fn show(halts: &[HaltedBody], width: usize) -> String {
     }
     let row = |halt: &HaltedBody| {
         let place = halt.distribution.clone().unwrap_or_else(|| "everywhere".to_owned());
-        vec![place, moment(&halt.since), halt.by.clone(), halt.reason.clone()]
+        vec![place, ago(&halt.since), halt.by.clone(), halt.reason.clone()]
     };
     table::lay_out(&["WHERE", "SINCE", "BY", "REASON"], &halts.iter().map(row).collect::<Vec<_>>(), width)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ask::escape;
-use super::words::{document, moment};
+use super::words::{ago, document};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -100,7 +100,7 @@ impl Column {
                 (true, None) => format!("{} (moving)", r.state),
                 (true, Some(_)) => format!("{} (held up)", r.state),
             },
-            Self::Since => moment(&r.since),
+            Self::Since => ago(&r.since),
             Self::Packages => r.packages.len().to_string(),
             Self::Distribution => r.distributions.join(", "),
             Self::Priority => about(|it| &it.priority).unwrap_or_default(),

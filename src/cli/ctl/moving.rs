@@ -1,5 +1,7 @@
 //! `rolloutctl move`: moves rollouts to another state, and their packages with them.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::ask::{asks, confirm, escape, one, recorded, warned};
@@ -12,7 +14,7 @@ use crate::process::fact::count;
 use crate::web::api::asking::RecordedBody;
 use crate::web::api::holds::{DateBody, NOW, ReasonBody};
 use crate::web::api::moves::{MoveBody, MovedBody};
-use crate::web::api::plan::PlanBody;
+use crate::web::api::plan::{PlanBody, PlannedPackage, PlannedTree};
 use crate::web::api::rollouts::RolloutBody;
 
 /// How long `move` waits for the packages. Promoting a large bundle takes seconds.
@@ -21,6 +23,9 @@ const MOVE_PATIENCE: Duration = Duration::from_mins(1);
 /// How much longer `move` waits after the daemon reports trouble: it has tried three times by then, and somebody has to
 /// help.
 const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most packages that are named after a move, of each tree; `rolloutctl diff` has all.
+const NEWER_SHOWN: usize = 10;
 
 /// Moves rollouts to another state, and their packages where the procedure says so
 ///
@@ -95,6 +100,29 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
     Ok(together(all, json))
 }
 
+/// What a step does to each tree. Whatever is wrong with the question is said of the step itself.
+async fn planned(client: &Client, rollout: &str, state: &str) -> Vec<PlannedTree> {
+    let path = format!("/api/v1/rollouts/{}/plan?state={}&limit=1000", escape(rollout), escape(state));
+    client.get(&path).await.map(|plan: PlanBody| plan.trees).unwrap_or_default()
+}
+
+/// What has changed for the clients of a tree: how many packages of which kind, and which newer or older ones.
+fn changed(tree: &PlannedTree) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for package in tree.packages.iter().filter(|package| package.change != "same") {
+        *kinds.entry(&package.change).or_default() += 1;
+    }
+    let mut words: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    words.extend((tree.more > 0).then(|| format!("{} more", tree.more)));
+    let words = if words.is_empty() { "nothing changed".to_owned() } else { words.join(", ") };
+    let mut text = format!("clients of {}/{}: {words}\n", tree.tree, tree.distribution);
+    let replaced = tree.packages.iter().filter(|package| ["newer", "older"].contains(&package.change.as_str()));
+    for PlannedPackage { change, nevra, other, .. } in replaced.take(NEWER_SHOWN) {
+        let _ = writeln!(text, "  {nevra} is {change} than {}", other.as_deref().unwrap_or_default());
+    }
+    text
+}
+
 /// How many packages a step withdraws, if it does. Whatever is wrong with the question is said of the step itself.
 async fn withdrawn(client: &Client, rollout: &str, state: &str) -> Option<String> {
     let path = format!("/api/v1/rollouts/{}/plan?state={}&limit=1", escape(rollout), escape(state));
@@ -120,6 +148,7 @@ impl Step {
         }
         let path = format!("/api/v1/rollouts/{}/move", escape(rollout));
         let body = MoveBody { state: self.state.clone(), reason: self.reason.clone() };
+        let planned = if self.no_wait { vec![] } else { planned(client, rollout, &self.state).await };
         let moved: MovedBody = match client.post(&path, &body).await {
             Ok(moved) => moved,
             Err(failure) if is_there(&failure) => {
@@ -134,7 +163,8 @@ impl Step {
         if after.moving && !self.no_wait {
             return Err(not_moved(&after, &own_name()));
         }
-        Ok(Taken::Moved(moved, Box::new(after)))
+        let changed = if moved.packages == 0 { vec![] } else { planned };
+        Ok(Taken::Moved(moved, Box::new(after), changed))
     }
 
     /// Gives the step a date, or takes it back.
@@ -151,8 +181,8 @@ impl Step {
 
 /// What became of a step.
 enum Taken {
-    /// It was taken; the rollout afterwards.
-    Moved(MovedBody, Box<RolloutBody>),
+    /// It was taken; the rollout afterwards, and what became of the trees.
+    Moved(MovedBody, Box<RolloutBody>, Vec<PlannedTree>),
     /// It will be.
     Dated(RecordedBody),
 }
@@ -160,15 +190,15 @@ enum Taken {
 impl Taken {
     fn outcome(&self, json: bool) -> Outcome {
         match self {
-            Self::Moved(moved, _) if json => Outcome::done(document(moved)),
-            Self::Moved(moved, after) => Outcome::done(show_moved(moved, after, &own_name())),
+            Self::Moved(moved, ..) if json => Outcome::done(document(moved)),
+            Self::Moved(moved, after, trees) => Outcome::done(show_moved(moved, after, trees, &own_name())),
             Self::Dated(done) => recorded(done, json),
         }
     }
 
     fn value(&self) -> serde_json::Result<serde_json::Value> {
         match self {
-            Self::Moved(moved, _) => serde_json::to_value(moved),
+            Self::Moved(moved, ..) => serde_json::to_value(moved),
             Self::Dated(done) => serde_json::to_value(done),
         }
     }
@@ -242,7 +272,7 @@ pub(super) fn not_moved(after: &RolloutBody, program: &str) -> Failure {
     Failure::new(Exit::Refused, words).hint(hint)
 }
 
-fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
+fn show_moved(moved: &MovedBody, after: &RolloutBody, trees: &[PlannedTree], program: &str) -> String {
     let (count, plural) = (moved.packages, if moved.packages == 1 { "package" } else { "packages" });
     let packages = match (count, after.moving) {
         (0, _) => "nothing moved".to_owned(),
@@ -253,7 +283,8 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
         (_, true) => format!("{count} {plural} moving; `{program} show {}` shows the progress", moved.id),
     };
     let (MovedBody { id, state, warnings, .. }, next) = (moved, next_steps(after, program));
-    format!("{id} is in {state}; {packages}.\n{}{next}", warned(warnings))
+    let trees: String = trees.iter().map(changed).collect();
+    format!("{id} is in {state}; {packages}.\n{trees}{}{next}", warned(warnings))
 }
 
 #[cfg(test)]
@@ -293,7 +324,7 @@ mod tests {
     fn several_moves_are_one_outcome() {
         let all = || {
             let moved = MovedBody { id: "a".into(), state: "Testing".into(), packages: 0, warnings: vec![] };
-            let moved = Ok(Taken::Moved(moved, Box::new(held_up(None))));
+            let moved = Ok(Taken::Moved(moved, Box::new(held_up(None)), vec![]));
             vec![("a".to_owned(), moved), ("b".to_owned(), Err(refused("wait", "exposure")))]
         };
         let text = together(all(), false).text;
@@ -337,7 +368,31 @@ mod tests {
         let nowhere = |package| RolloutPackage { trees: vec![], ..package };
         let gone = RolloutBody { packages: waiting().packages.into_iter().map(nowhere).collect(), ..waiting() };
         let all = [(0, waiting()), (1, waiting()), (2, moving), (2, gone)];
-        let told = all.map(|(packages, after)| show_moved(&moved(packages), &after, "rolloutctl"));
+        let told = all.map(|(packages, after)| show_moved(&moved(packages), &after, &[], "rolloutctl"));
         insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn what_has_changed_for_clients_is_told() {
+        let package = |change: &str, nevra: &str, other: Option<&str>| PlannedPackage {
+            change: change.into(),
+            nevra: nevra.into(),
+            other: other.map(str::to_owned),
+            bytes: 1,
+        };
+        let tree = |tree: &str, packages, more| PlannedTree {
+            tree: tree.into(),
+            distribution: "umd/3/sl6/x86_64".into(),
+            packages,
+            more,
+            ..PlannedTree::default()
+        };
+        let newer = package("newer", "bdii-5.2.23-1.el6.noarch", Some("5.2.22-1.el6"));
+        let told = [
+            tree("testing", vec![newer, package("new", "dpm-1-1.x86_64", None)], 3),
+            tree("untested", vec![package("gone", "dpm-1-1.x86_64", None)], 0),
+            tree("delta", vec![package("same", "dpm-1-1.x86_64", None)], 0),
+        ];
+        insta::assert_snapshot!(told.iter().map(changed).collect::<String>());
     }
 }

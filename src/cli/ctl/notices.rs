@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ask::recorded;
-use super::words::{document, moment};
+use super::words::{ago, document};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -77,7 +77,7 @@ fn list(all: &[NoticeBody], width: usize) -> String {
     if all.is_empty() {
         return "Nobody has to be told anything.\n".to_owned();
     }
-    let row = |one: &NoticeBody| vec![one.notice.to_string(), moment(&one.since), recipients(one), one.subject.clone()];
+    let row = |one: &NoticeBody| vec![one.notice.to_string(), ago(&one.since), recipients(one), one.subject.clone()];
     table::lay_out(&["NOTICE", "SINCE", "TO", "SUBJECT"], &all.iter().map(row).collect::<Vec<_>>(), width)
 }
 

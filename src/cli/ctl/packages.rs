@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ask::escape;
-use super::words::{document, moment};
+use super::words::{ago, document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
@@ -105,7 +105,7 @@ fn show_packages(all: &[PackageBody], width: usize) -> String {
     let row = |package: &PackageBody| {
         let rollouts = package.rollouts.iter().map(|rollout| rollout.id.clone()).collect::<Vec<_>>().join(", ");
         let size = quantity::about_size(package.size);
-        let mut row = vec![package.nevra.clone(), place(package), rollouts, size, moment(&package.accepted)];
+        let mut row = vec![package.nevra.clone(), place(package), rollouts, size, ago(&package.accepted)];
         if has_several {
             row.insert(0, package.distribution.clone());
         }

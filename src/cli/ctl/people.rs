@@ -1,6 +1,6 @@
 //! `rolloutctl people`: the people behind the ids in the logbook.
 
-use super::words::{document, moment};
+use super::words::{ago, document};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -32,7 +32,7 @@ fn show(all: &[PersonBody], width: usize) -> String {
     }
     let row = |person: &PersonBody| {
         let who = person.who.clone().unwrap_or_else(|| "(erased)".to_owned());
-        vec![person.id.clone(), moment(&person.since), who]
+        vec![person.id.clone(), ago(&person.since), who]
     };
     table::lay_out(&["ID", "SINCE", "WHO"], &all.iter().map(row).collect::<Vec<_>>(), width)
 }

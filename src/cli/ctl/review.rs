@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ask::{escape, recorded};
-use super::words::{document, moment};
+use super::words::{ago, document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -114,7 +114,7 @@ fn list(reviews: &[ReviewBody], width: usize) -> String {
         // What is late is what one looks for.
         let standing = if review.standing == "overdue" { "OVERDUE".to_owned() } else { review.standing.clone() };
         let number = review.review.to_string();
-        vec![number, standing, moment(&review.due), review.cause.clone(), about(review), answers(review)]
+        vec![number, standing, ago(&review.due), review.cause.clone(), about(review), answers(review)]
     };
     let rows: Vec<_> = reviews.iter().map(row).collect();
     table::lay_out(&["REVIEW", "STANDING", "DUE", "CAUSE", "OF", "ANSWERS"], &rows, width)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::ask::one;
-use super::words::{document, moment, next_steps, own_name};
+use super::words::{document, moment, moment_ago, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::process::fact::count;
@@ -42,7 +42,7 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         (false, false) if r.delayed => "; it is delayed",
         (false, false) => "",
     };
-    let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
+    let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment_ago(&r.since), r.by);
     if let Some(by) = &r.superseded_by {
         let _ =
             writeln!(text, "superseded    by {by}: it can be withdrawn, or goes on if {by} is cancelled or rejected");
@@ -110,7 +110,7 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
         let _ = writeln!(text, "bundle        {bundle}");
     }
     if let Some(update) = &dossier.update {
-        let _ = writeln!(text, "update        {update}");
+        let _ = writeln!(text, "numbered      update {update}");
     }
     for BundleTaskBody { task, kind, team, status, outcome } in &dossier.tasks {
         let outcome = outcome.as_ref().map(|outcome| format!(", {outcome}")).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use serde::Serialize;
 
 use crate::domain::workflow::quoted;
+use crate::link::clock::Clock;
 use crate::web::api::rollouts::RolloutBody;
 use crate::web::problem::FindingBody;
 
@@ -20,6 +21,36 @@ pub(super) fn document(value: &impl Serialize) -> String {
 pub(super) fn moment(at: &str) -> String {
     let read = at.parse::<jiff::Timestamp>();
     read.map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// The same for a column: how long ago it was, or will be, on a terminal; a program wants the time itself.
+pub(super) fn ago(at: &str) -> String {
+    match at.parse::<jiff::Timestamp>() {
+        Ok(time) if std::io::stdout().is_terminal() => relative(time, Clock::System.now()),
+        _ => moment(at),
+    }
+}
+
+/// The time itself, and on a terminal how long ago it was.
+pub(super) fn moment_ago(at: &str) -> String {
+    match at.parse::<jiff::Timestamp>() {
+        Ok(time) if std::io::stdout().is_terminal() => {
+            format!("{} ({})", moment(at), relative(time, Clock::System.now()))
+        }
+        _ => moment(at),
+    }
+}
+
+/// A time as seen from another one, in one unit: `3d ago`, `in 2h`.
+fn relative(at: jiff::Timestamp, now: jiff::Timestamp) -> String {
+    let seconds = at.duration_since(now).as_secs();
+    let span = match seconds.unsigned_abs() {
+        span @ 0..120 => format!("{span}s"),
+        span @ 120..7_200 => format!("{}m", span / 60),
+        span @ 7_200..172_800 => format!("{}h", span / 3_600),
+        span => format!("{}d", span / 86_400),
+    };
+    if seconds > 0 { format!("in {span}") } else { format!("{span} ago") }
 }
 
 /// Findings, one on a line.
@@ -130,5 +161,15 @@ pub(super) mod tests {
             next: vec![next("Production", "testing -> production"), next("Rejected", "withdraws the packages")],
             ..held_up(None)
         }
+    }
+
+    #[test]
+    fn times_are_told_from_now() {
+        let at = |second| jiff::Timestamp::from_second(second).expect("a time");
+        let told = [0, 119, 120, 7_199, 7_200, 172_799, 172_800, 864_000].map(|span| relative(at(0), at(span)));
+        assert_eq!(told, ["0s ago", "119s ago", "2m ago", "119m ago", "2h ago", "47h ago", "2d ago", "10d ago"]);
+        assert_eq!(relative(at(90_000), at(0)), "in 25h");
+        // Where nobody looks, the time itself.
+        assert_eq!(ago("2026-11-29T09:00:00Z"), moment("2026-11-29T09:00:00Z"));
     }
 }

@@ -126,7 +126,8 @@ fn nowhere(number: usize, signature: &Signature, makers: &[Fingerprint], revoked
     if let Some(maker) = makers.first() {
         return format!(
             "packet {number} of it, {what} by {maker}, does not verify over any part of that certificate: it is \
-             damaged, or its subject is missing; export the certificate again, or remove the packet"
+             damaged, its subject is missing, or its key is of a kind that cannot be checked (RSA of more than 4096 bits, \
+             secp256k1, Brainpool); export the certificate again, remove the packet, or use another key"
         );
     }
     let by = match signature.get_issuers().first() {

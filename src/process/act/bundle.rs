@@ -8,6 +8,7 @@ use super::together::together;
 use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, Role, RolloutId};
+use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
 use crate::process::fact::{Fact, count};
@@ -150,7 +151,11 @@ pub(in crate::process) fn approve(
         Err(decision) => return decision,
     };
     let (mut entries, mut findings, mut before) = (Vec::new(), Vec::new(), 0);
-    for rollout in named {
+    let ready: BTreeSet<&RolloutId> = match only {
+        [] => on_their_way(known, id, bundle, state),
+        _ => named,
+    };
+    for rollout in ready {
         if dossier::has_approved_already(known, caller, rollout, state) {
             before += 1;
             continue;
@@ -175,6 +180,23 @@ pub(in crate::process) fn approve(
     let says =
         format!("approved the step to {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
+}
+
+/// What is to be approved of a bundle where nobody names it: its rollouts, and those that its release notes list of others, from
+/// which a step leads to that state; all its own ones if there are none, so that it is said what is in the way (S1-38, S1-53).
+fn on_their_way<'b>(known: Known<'_>, id: &BundleId, bundle: &'b Bundle, state: &str) -> BTreeSet<&'b RolloutId> {
+    let leads = |rollout: &Rollout| {
+        let rules = known.rules.of(&rollout.parts).ok();
+        rules.is_some_and(|rules| {
+            let to = rules.workflow.state(state);
+            to.is_ok_and(|to| rules.workflow.step(&rollout.state, to).is_ok())
+        })
+    };
+    let all = bundle.members.iter().chain(bundle.announced.iter().flatten());
+    let with_it = all.filter(|rollout| known.world.bundles.is_released_with(rollout, id));
+    let there: BTreeSet<&RolloutId> =
+        with_it.filter(|rollout| known.world.rollouts.get(rollout).is_some_and(leads)).collect();
+    if there.is_empty() { bundle.members.iter().collect() } else { there }
 }
 
 /// The rollouts that somebody names of a bundle, all if none: its own, and others that its release notes list (S1-30).

@@ -4,6 +4,7 @@
 //! change, and it is used up by the step. With `four_eyes`, whoever submitted the rollout does not count.
 
 use super::{Asked, Case, Gate};
+use crate::domain::attributes::Importance;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Actor, Role};
 use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
@@ -27,6 +28,14 @@ pub(super) const GATE: Gate = Gate {
 /// The roles whose approval a step asks for.
 pub fn roles(step: &Transition) -> impl Iterator<Item = &Role> {
     step.gates.iter().filter(|gate| gate.name == NAME).flat_map(|gate| gate.terms.roles(FROM.name))
+}
+
+/// Whether a step asks for the approval of a role of every rollout, and not only of some by their importance.
+pub fn is_always_asked(step: &Transition, role: &Role) -> bool {
+    let asks = |terms: &Terms| Importance::ALL.into_iter().all(|it| terms.apply_to(it));
+    let mut gates =
+        step.gates.iter().filter(|gate| gate.name == NAME && gate.terms.roles(FROM.name).any(|it| it == role));
+    gates.any(|gate| asks(&gate.terms))
 }
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {

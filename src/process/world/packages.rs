@@ -371,8 +371,8 @@ impl World {
         let SetAside { entry, tree, from } = self.packages.set_aside(dist, nevra)?;
         let sentence = format!(
             "{nevra} was taken out of {tree} (logbook entry {entry}); `rolloutctl restore {tree}/{dist} --to {from} --reason WHY` \
-             brings it back, with all that the tree listed then, and `rolloutctl allow {nevra} --distribution {dist} --reason WHY` \
-             lets it come in again."
+             brings it back, with all that the tree listed then; once no open rollout names it, `rolloutctl allow {nevra} \
+             --distribution {dist} --reason WHY` lets it come in again."
         );
         Some(Finding::new(Verdict::Wait, "package_set_aside", sentence))
     }

@@ -27,7 +27,7 @@ use super::blocks::{Form, Members};
 use super::disk::{self, Disk, DiskError};
 use super::examination::Terms;
 use super::index::{Chunk, Index, IndexError};
-use super::intake::{self, Clock, Gate, IntakeError, Look, Met, Uploads};
+use super::intake::{self, Clock, Gate, IntakeError, Look, Met, RefusedList, Uploads};
 use super::ownership;
 use super::presence::Presence;
 use super::promotion::{self, BringError, Places};
@@ -199,6 +199,8 @@ pub struct Distribution {
     shown: BTreeMap<TreeName, Shown>,
     /// What is ready to be shown in each tree, once all trees of its plan are.
     staged: BTreeMap<TreeName, Waiting>,
+    /// What uploaders read of refused files.
+    refused_list: RefusedList,
     /// What was found changed by something else, until somebody asks.
     alterations: Vec<Alteration>,
     /// The metadata of each tree that was found changed; it is published again soon.
@@ -291,6 +293,7 @@ impl Distribution {
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
             staged: BTreeMap::new(),
+            refused_list: RefusedList::default(),
             alterations: vec![],
             not_ours: BTreeMap::new(),
         };
@@ -373,6 +376,7 @@ impl Distribution {
         let gate = &self.settings.gate;
         self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
         let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, catalog, (now, clock))?;
+        self.refused_list.follow(disk.as_ref(), gate);
         if look.failed.is_none() {
             let met = Met::with(catalog, &gate.tree, &look.accepted);
             let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, &met, (now, clock));

@@ -17,6 +17,8 @@ pub struct Limits {
     pub quiet: Duration,
     /// How long an incomplete file may stay unchanged before it is refused.
     pub incomplete_after: Duration,
+    /// Whether uploaders find a list of refused files in the drop directory.
+    pub list_refused: bool,
 }
 
 /// Where uploads are searched, and what is required of them.

@@ -41,6 +41,8 @@ mod gate;
 mod look;
 /// Moves uploads aside.
 mod aside;
+/// What uploaders read of refused files.
+mod refused_list;
 /// Finds uploads.
 mod search;
 /// Copies an upload to an inode of our own, and judges it.
@@ -54,4 +56,5 @@ pub use copy::read_again;
 pub use gate::{Gate, Limits};
 pub use look::{Arrival, Departure, IntakeError, Look};
 pub use place::Met;
+pub use refused_list::RefusedList;
 pub use uploads::{Clock, Uploads};

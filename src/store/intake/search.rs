@@ -16,6 +16,7 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::aside::is_aside;
 use super::gate::Gate;
+use super::refused_list;
 use crate::domain::backlog::{Backlog, Kind};
 use crate::format::quantity;
 use crate::store::disk::{AtPath as _, DiskError};
@@ -167,7 +168,8 @@ impl Search<'_> {
                 // rsync's temporary names and partial directories begin with a dot (threats row 4).
                 let is_hidden = name.as_bytes().starts_with(b".") && !aside;
                 let is_own = depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes();
-                if name == "." || name == ".." || (strays.is_none() && (is_hidden || is_own)) {
+                let is_list = depth == 0 && strays.is_some() && name == refused_list::NAME;
+                if name == "." || name == ".." || is_list || (strays.is_none() && (is_hidden || is_own)) {
                     continue;
                 }
                 let Ok(stat) = entries.fd().and_then(|fd| rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))

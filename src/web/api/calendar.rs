@@ -9,6 +9,8 @@ use super::asking::parsed;
 use crate::domain::calendar::site::Calendar;
 use crate::domain::calendar::windows::Verdict;
 use crate::domain::names::DistPath;
+use crate::process::world::World;
+use crate::process::world::maintenances::Maintenance;
 use crate::web::context::Context;
 use crate::web::problem::Problem;
 
@@ -54,6 +56,9 @@ pub struct CalendarBody {
     /// Which window says so; nothing if none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What holds them up whatever the calendar says: a halt, or a maintenance that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// When they may next, if they may not now and will within two years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens: Option<TimeBody>,
@@ -80,9 +85,10 @@ pub struct TimeBody {
 pub struct ComingBody {
     /// When it comes; a holiday at the beginning of its day.
     pub when: TimeBody,
-    /// `opens`, `closes`, `stays_open`, `stays_closed` (another window decides from then on) or `holiday`.
+    /// `opens`, `closes`, `stays_open`, `stays_closed` (another window decides from then on), `holiday`, `maintenance_begins` or
+    /// `maintenance_ends`.
     pub what: String,
-    /// The window or the holiday; nothing if no window decides.
+    /// The window, the holiday or the maintenance; nothing if no window decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -100,7 +106,8 @@ pub async fn calendar(
     if !(1..=DAYS_MAX).contains(&days) {
         return Err(Problem::bad_request(format!("`days` is {days}; it must be from 1 to {DAYS_MAX}")));
     }
-    let rules = context.engine.shared().read().rules.clone();
+    let view = context.engine.shared().read();
+    let rules = &view.rules;
     let dist: Option<DistPath> = query.distribution.as_deref().map(parsed).transpose()?;
     let calendar = match &dist {
         None => &rules.calendar,
@@ -114,7 +121,35 @@ pub async fn calendar(
         let sentence = format!("{ngi} has no holidays of its own in the configuration: those of the site count");
         return Err(Problem::not_found(sentence));
     }
-    Ok(Json(body(calendar, dist.as_ref(), ngi, context.clock().now(), days)))
+    let now = context.clock().now();
+    let mut body = body(calendar, dist.as_ref(), ngi, now, days);
+    body.held = held(&view.world, dist.as_ref(), now);
+    let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
+    let here = |it: &Maintenance| it.is_ahead(now) && (it.dist.is_none() || it.dist == dist);
+    for (id, it) in view.world.maintenances.iter().filter(|(_, it)| here(it)) {
+        let name = Some(format!("{id}: {}", it.title));
+        for (at, what) in [(it.start, "maintenance_begins"), (it.end, "maintenance_ends")] {
+            if now < at && at <= until {
+                body.next.push(ComingBody { when: time(calendar, at), what: what.to_owned(), name: name.clone() });
+            }
+        }
+    }
+    body.next.sort_by(|one, other| one.when.at.cmp(&other.when.at));
+    Ok(Json(body))
+}
+
+/// What holds promotions up whatever the calendar says.
+fn held(world: &World, dist: Option<&DistPath>, now: Timestamp) -> Option<String> {
+    let halt = match dist {
+        Some(dist) => world.halts.of(dist).map(|(_, halt)| halt),
+        None => world.halts.at(None),
+    };
+    if let Some(halt) = halt {
+        return Some(format!("promotions are halted since {:.0}: {}", halt.since, halt.reason));
+    }
+    let is_here = |it: &Maintenance| it.is_on(now) && (it.dist.is_none() || it.dist.as_ref() == dist);
+    let (id, on) = world.maintenances.iter().filter(|(_, it)| is_here(it)).max_by_key(|(_, it)| it.end)?;
+    Some(format!("the maintenance {id} ({}) goes on until {:.0}", on.title, on.end))
 }
 
 fn time(calendar: &Calendar, at: Timestamp) -> TimeBody {
@@ -158,6 +193,7 @@ fn body(calendar: &Calendar, dist: Option<&DistPath>, ngi: Option<&str>, now: Ti
         holiday: working_days.holiday(today).map(str::to_owned),
         open: windows.is_open(now),
         why: windows.why(now),
+        held: None,
         opens: opens.map(|at| time(calendar, at)),
         in_one_working_day: working_days.after(now, 1).ok().map(|at| time(calendar, at)),
         days,

@@ -54,7 +54,7 @@ pub struct PlanBody {
 }
 
 /// What a step would do in one tree.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlannedTree {
     /// The tree.
     pub tree: String,
@@ -95,7 +95,7 @@ pub struct PlannedPackage {
 }
 
 /// A number of packages.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AmountBody {
     /// How many.
     pub packages: u64,

@@ -179,6 +179,7 @@ impl Site {
                     max_package: 1 << 20,
                     quiet: Duration::from_secs(2),
                     incomplete_after: Duration::from_mins(1),
+                    list_refused: false,
                 },
             },
             root,
