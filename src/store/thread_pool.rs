@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+/// How many jobs wait for the disk at the same time.
+const WAITING: usize = 16;
+
 /// How many threads the admin allows; 0 while unset.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 
@@ -67,9 +70,32 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
     items: &[T],
     begin: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
+    done: impl FnMut(&T, R),
+) -> Result<(), E> {
+    each_on(threads(), items, begin, work, done)
+}
+
+/// The same for jobs that only wait for the disk: on more threads than there are processors, since a file system that is asked
+/// to keep many files at once does it with few writes.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_waiting<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+    done: impl FnMut(&T, R),
+) -> Result<(), E> {
+    each_on(threads().max(WAITING), items, || (), |(), item| work(item), done)
+}
+
+fn each_on<T: Sync, S, R: Send, E: Send>(
+    threads: usize,
+    items: &[T],
+    begin: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
     mut done: impl FnMut(&T, R),
 ) -> Result<(), E> {
-    let threads = threads().min(items.len());
+    let threads = threads.min(items.len());
     if threads <= 1 {
         let mut own = begin();
         return items.iter().try_for_each(|item| work(&mut own, item).map(|result| done(item, result)));
@@ -133,6 +159,21 @@ mod tests {
             },
         );
         assert_eq!((all, seen.len()), (Ok(()), 1000));
+    }
+
+    #[test]
+    fn those_that_wait_wait_together() {
+        let (items, gate) = ([(); 4], std::sync::Barrier::new(4));
+        let mut seen = 0;
+        let all: Result<(), ()> = each_waiting(
+            &items,
+            |()| {
+                gate.wait();
+                Ok(())
+            },
+            |(), ()| seen += 1,
+        );
+        assert_eq!((all, seen), (Ok(()), 4));
     }
 
     #[test]

@@ -183,7 +183,7 @@ pub(in crate::process) fn approve(
 }
 
 /// What is to be approved of a bundle where nobody names it: its rollouts, and those that its release notes list of others, from
-/// which a step leads to that state; all its own ones if there are none, so that it is said what is in the way (S1-38, S1-53).
+/// which a step leads to that state; all its own ones if there are none yet (S1-38, S1-53).
 fn on_their_way<'b>(known: Known<'_>, id: &BundleId, bundle: &'b Bundle, state: &str) -> BTreeSet<&'b RolloutId> {
     let leads = |rollout: &Rollout| {
         let rules = known.rules.of(&rollout.parts).ok();

@@ -1,4 +1,4 @@
-//! Copies an upload to an inode of our own: hashed and judged while it is copied, then synced.
+//! Copies an upload to an inode of our own: hashed and judged while it is copied, then synced together with others.
 //!
 //! Afterwards, only what was learned about the copy counts.
 
@@ -22,6 +22,7 @@ use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD
 use crate::store::examination::{Answer, BEGINNING, Known, Question};
 use crate::store::index::Chunk;
 use crate::store::stamp::Stamp;
+use crate::store::thread_pool;
 use crate::store::timed_read::TimedReader;
 use crate::store::tree;
 
@@ -53,7 +54,31 @@ pub(super) struct Good {
     pub(super) chunk: Chunk,
 }
 
-/// Copies, hashes, checks and judges an upload; afterwards, only what is returned here counts.
+/// Syncs all copies that may come in, before any of them gets its name. One that cannot be synced is an error from then on.
+pub(super) fn sync(disk: &dyn Disk, copies: &mut [Option<Result<Copied, IntakeError>>]) {
+    let mut good: Vec<(usize, &disk::Fresh)> = Vec::new();
+    for (at, copied) in copies.iter().enumerate() {
+        if let Some(Ok(Copied::Good(one))) = copied {
+            good.push((at, &one.copy));
+        }
+    }
+    let mut failed: Vec<(usize, DiskError)> = Vec::new();
+    let keep = |(at, _): &(usize, &disk::Fresh), synced: Result<(), DiskError>| {
+        failed.extend(synced.err().map(|error| (*at, error)));
+    };
+    let work = |(_, copy): &(usize, &disk::Fresh)| Ok::<_, std::convert::Infallible>(disk.sync(copy));
+    match thread_pool::each_waiting(&good, work, keep) {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    for (at, error) in failed {
+        if let Some(copied) = copies.get_mut(at) {
+            *copied = Some(Err(error.into()));
+        }
+    }
+}
+
+/// Copies, hashes, checks and judges an upload; afterwards, only what is returned here counts. The copy is not synced yet.
 pub(super) fn copy(
     disk: &dyn Disk,
     gate: &Gate,
@@ -148,7 +173,6 @@ pub(super) fn copy(
         }
     };
     set_time(&copy, file_time, &label)?;
-    disk.sync(&copy)?;
     let Known { nevra, sha256, pkgid, size, signed, replaced_text, source, xml } = *known;
     let chunk = Chunk { sha256, place: None, pkgid, size, file_time, xml };
     Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, source, chunk })))

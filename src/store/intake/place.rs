@@ -133,7 +133,7 @@ pub(super) fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBu
             lost.insert(dir.to_path_buf(), error);
         }
     };
-    let synced = thread_pool::each(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
+    let synced = thread_pool::each_waiting(&dirs, |dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
     match synced {
         Ok(()) => {}
         Err(never) => match never {},

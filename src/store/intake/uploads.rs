@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::aside::{clear, take_aside};
-use super::copy::{Copied, copy};
+use super::copy::{self, Copied, copy};
 use super::gate::Gate;
 use super::look::{Departure, IntakeError, Look};
 use super::place::{Examined, Met, Settled, make_durable, settle};
@@ -458,6 +458,7 @@ impl Uploads {
         if late.into_inner() {
             look.again = Some(Duration::ZERO);
         }
+        copy::sync(disk, &mut copies);
         let mut settled = Vec::with_capacity(todo.len());
         let mut met = Met::with(catalog, &gate.tree, &[]);
         for ((_, file, stamp), copied) in todo.into_iter().zip(copies) {

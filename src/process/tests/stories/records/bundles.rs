@@ -474,6 +474,37 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     story.passes(SETTLING).records(&ou(), roll_out());
 }
 
+/// S1-38, S1-53: whoever approves of a bundle approves of what can go there, and of what its release notes list of others.
+#[test]
+fn what_is_approved_of_a_bundle_is_what_can_go_there() {
+    let mut story = patches();
+    story.arrives(VOMS).submit("u", &[VOMS]).records(&mu(), joins("B-2", &["u"]));
+    deployed(&mut story);
+    for state in ["Ready for Rollout", "Rolling out"] {
+        story.move_as(&[Role::ADMIN], "u", state).carried_out();
+    }
+    let approved = |story: &Story| -> Vec<String> {
+        let of = |text: &&str| story.world.dossiers.of(&id(text)).is_some_and(|it| !it.approvals.is_empty());
+        ["r", "s", "u"].iter().filter(|text| of(text)).map(ToString::to_string).collect()
+    };
+    // Nothing can go there yet: whoever approves beforehand approves of all its own.
+    let mut early = story.clone();
+    early.records(&ou(), approves());
+    assert_eq!(approved(&early), ["r", "s"]);
+    for rollout in ["r", "u"] {
+        for gate in ["exposure", "tasks_done"] {
+            story.records(&ou(), overrides(rollout, "Ready for Production", gate));
+        }
+        story.move_as(&[Role::ADMIN], rollout, "Ready for Production");
+    }
+    let mut alone = story.clone();
+    alone.records(&ou(), approves());
+    assert_eq!(approved(&alone), ["r"]);
+    let announced = Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r", "u"]), reason: String::new() };
+    story.records(&mu(), announced).records(&ou(), approves());
+    assert_eq!(approved(&story), ["r", "u"]);
+}
+
 /// S1-16, S1-57: what early adopters have stays in its bundle, and goes back with it.
 #[test]
 fn a_bundle_goes_back_as_a_whole_and_leaves_nothing_behind() {
