@@ -188,7 +188,7 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
     let asked = workflow.transitions().iter().flat_map(|step| approvals::roles(step).map(move |role| (step, role)));
     for (step, role) in asked.filter(|(_, role)| granted.iter().all(|granted| granted.role != **role)) {
         let what = format!(
-            "nobody can approve the step from {} to {}: no token has the role {role}; it could only be overridden",
+            "nobody can approve the step from {} to {}: nobody has the role {role}; it could only be overridden",
             step.from, step.to
         );
         let hint = format!("give {role} to somebody, or name another role in the procedure");

@@ -40,11 +40,8 @@ impl Affected {
 /// The teams that a bundle concerns, by name: its rejected rollouts where some were, or all of them.
 pub fn affected(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Affected> {
     let world = known.world;
-    let is_rejected = |rollout: &&Rollout| {
-        known.rules.of(&rollout.parts).is_ok_and(|rules| rules.workflow.is_rejection(&rollout.state))
-    };
     let all: Vec<&Rollout> = bundle.members.iter().filter_map(|id| world.rollouts.get(id)).collect();
-    let rejected: Vec<&Rollout> = all.iter().copied().filter(|rollout| is_rejected(rollout)).collect();
+    let rejected: Vec<&Rollout> = all.iter().copied().filter(|rollout| known.is_rejected(rollout)).collect();
     let changed = if rejected.is_empty() { all } else { rejected };
     let dists: BTreeSet<&DistPath> = changed.iter().flat_map(|rollout| rollout.dists()).collect();
     let users: Vec<(&DistPath, BTreeSet<&TeamName>)> =

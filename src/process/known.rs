@@ -32,6 +32,42 @@ pub struct Known<'a> {
     pub now: Moment,
 }
 
+impl<'a> Known<'a> {
+    /// A package that a rollout has brought beyond the tree of uploads, and where it lies.
+    pub fn brought(self, rollout: &Rollout) -> Option<(Nevra, &'a TreeName)> {
+        self.lies(rollout, |trees| trees.get(1..).unwrap_or_default())
+    }
+
+    /// The same of the trees between that one and the last: early adopters have it.
+    pub fn with_early_adopters(self, rollout: &Rollout) -> Option<(Nevra, &'a TreeName)> {
+        self.lies(rollout, between)
+    }
+
+    /// The tree of early adopters to which a rollout has brought this package.
+    pub fn has_in_test(self, rollout: &RolloutId, dist: &DistPath, nevra: &Nevra) -> Option<&'a TreeName> {
+        let trees = &self.rules.distributions.get(dist)?.trees;
+        between(trees).iter().find(|tree| self.world.has_brought(rollout, dist, tree, nevra))
+    }
+
+    fn lies(self, rollout: &Rollout, of: fn(&[TreeName]) -> &[TreeName]) -> Option<(Nevra, &'a TreeName)> {
+        rollout.packages().find_map(|(dist, nevra)| {
+            let trees = of(&self.rules.distributions.get(dist)?.trees);
+            let tree = trees.iter().find(|tree| self.world.has_brought(&rollout.id, dist, tree, nevra))?;
+            Some((nevra.clone(), tree))
+        })
+    }
+
+    /// The tree from which everybody installs.
+    fn last_tree(self, dist: &DistPath) -> Option<&'a TreeName> {
+        self.rules.distributions.get(dist)?.trees.last()
+    }
+}
+
+/// The trees between that of uploads and the last one.
+fn between(trees: &[TreeName]) -> &[TreeName] {
+    trees.get(1..trees.len().saturating_sub(1)).unwrap_or_default()
+}
+
 impl Known<'_> {
     /// That there is no such team, and which ones there are.
     pub fn no_team(self, team: &TeamName) -> String {
@@ -50,19 +86,23 @@ impl Known<'_> {
         said.iter().map(Label::as_str).filter(|name| team.runs(name)).map(str::to_owned).collect()
     }
 
+    /// Whether a rollout was rejected.
+    pub fn is_rejected(self, rollout: &Rollout) -> bool {
+        self.rules.of(&rollout.parts).is_ok_and(|rules| rules.workflow.is_rejection(&rollout.state))
+    }
+
     /// Whether all of a rollout has come where clients get it, and nothing more is to come.
     pub fn is_released(self, id: &RolloutId) -> bool {
         let Some(rollout) = self.world.rollouts.get(id) else { return false };
-        let last = |dist: &DistPath| self.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
-        let is_listed =
-            |(dist, nevra): (&DistPath, &Nevra)| last(dist).is_some_and(|tree| self.world.lists(dist, tree, nevra));
+        let is_listed = |(dist, nevra): (&DistPath, &Nevra)| {
+            self.last_tree(dist).is_some_and(|tree| self.world.lists(dist, tree, nevra))
+        };
         rollout.plan.is_none() && rollout.packages().all(is_listed)
     }
 
     /// Whether a step from where a rollout is leads where clients get it, or it is on its way there.
     pub fn is_ready_for_release(self, rollout: &Rollout) -> bool {
-        let last = |dist: &DistPath| self.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
-        let to_last = |tree: &TreeName| rollout.dists().any(|dist| last(dist) == Some(tree));
+        let to_last = |tree: &TreeName| rollout.dists().any(|dist| self.last_tree(dist) == Some(tree));
         let leads = |step: &Transition| matches!(&step.effect, Effect::Move { to, .. } if to_last(to));
         let workflow = self.rules.of(&rollout.parts).map(|rules| &rules.workflow);
         !rollout.cancelled

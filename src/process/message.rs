@@ -49,7 +49,9 @@ pub(super) fn with_messages(known: Known<'_>, mut decision: Decision) -> Decisio
     }
     let after = Known { world: &world, ..known };
     let update = |entry: &Entry| match &entry.fact {
-        Fact::Done(Done { rollout: Some(rollout), .. }) => world.bundles.update_of(rollout),
+        Fact::Done(Done { rollout: Some(rollout), .. }) | Fact::Moved(Moved { rollout, plan: None, .. }) => {
+            world.bundles.update_of(rollout)
+        }
         _ => None,
     };
     // Of an update whose rollouts come out together, the last one releases it.
@@ -68,7 +70,7 @@ pub(super) fn with_messages(known: Known<'_>, mut decision: Decision) -> Decisio
 fn notices<'r>(rules: &'r DistRules, fact: &Fact) -> impl Iterator<Item = &'r Notice> {
     let (kind, enters) = (fact.kind(), may_enter(fact));
     let is_suspicious = suspicious(fact).is_some();
-    let releases = matches!(fact, Fact::Done(_) | Fact::UpdateNumbered(_));
+    let releases = matches!(fact, Fact::Done(_) | Fact::UpdateNumbered(_) | Fact::Moved(Moved { plan: None, .. }));
     rules.workflow.notices().iter().filter(move |notice| match &notice.when {
         Occasion::Entered(_) => enters,
         Occasion::UpdateReleased => releases,
@@ -211,7 +213,7 @@ impl<'a> Event<'a> {
                     |id| self.known.world.rollouts.get(id).is_some_and(|it| self.known.is_ready_for_release(it));
                 let (released, other): (Vec<_>, Vec<_>) =
                     self.known.world.bundles.released_by(update).partition(|id| self.known.is_released(id));
-                !released.is_empty() && !other.into_iter().any(comes)
+                !released.is_empty() && !other.into_iter().any(comes) && self.is_about_its_release()
             }),
             Occasion::Security => true,
             Occasion::Fact(of, state) => {
@@ -222,12 +224,30 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// Whether this may be what an update waited for: a rollout of it has come to everybody, or comes no more. What happens to it
+    /// afterwards is other news.
+    fn is_about_its_release(&self) -> bool {
+        match (self.fact, self.rollout) {
+            (Fact::UpdateNumbered(_), _) => true,
+            (Fact::Moved(moved), Some(rollout)) => {
+                let mut before = rollout.clone();
+                before.state = State::recorded(&moved.from);
+                self.known.is_ready_for_release(&before)
+            }
+            (Fact::Done(_), Some(rollout)) => self.known.is_released(&rollout.id),
+            _ => false,
+        }
+    }
+
     /// The teams that were asked before the rollout came where it is tested, if it has just come there.
     fn waiting(&self) -> impl Iterator<Item = &'a TeamName> {
+        // Also on hold: nobody tells them later.
+        let asks = |rollout: &Rollout| {
+            let asks = |rules: &DistRules| acknowledged::asks(&rules.workflow, &rollout.state);
+            self.known.rules.of(&rollout.parts).is_ok_and(asks)
+        };
         let came = self.rollout.filter(|rollout| match self.fact {
-            Fact::Done(_) | Fact::Moved(_) => {
-                rollout.plan.is_none() && acknowledged::asking(self.known, rollout).is_some()
-            }
+            Fact::Done(_) | Fact::Moved(_) => rollout.plan.is_none() && !rollout.cancelled && asks(rollout),
             _ => false,
         });
         let asked = came.into_iter().flat_map(|rollout| {

@@ -31,6 +31,9 @@ use crate::domain::workflow::{Effect, State, Transition, quoted};
 /// Rollouts of one state in one distribution that are looked at.
 pub const LOOKED_AT: usize = 100;
 
+/// Open bundles that are looked at.
+const BUNDLES_LOOKED_AT: usize = 1_000;
+
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duty {
@@ -79,7 +82,7 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
         known.world.requests.open().take(LOOKED_AT).filter_map(|(id, request)| of_change(known, caller, id, request)),
     );
     if rights::TASKS.lacking(caller, []).is_none() {
-        let open = known.world.bundles.iter().filter(|(_, bundle)| !bundle.closed).take(LOOKED_AT);
+        let open = known.world.bundles.iter().filter(|(_, bundle)| !bundle.closed).take(BUNDLES_LOOKED_AT);
         duties.extend(open.flat_map(|(id, bundle)| of_bundle(known, id, bundle)));
     }
     duties.extend(reviews(known, caller));
@@ -243,10 +246,7 @@ fn of_bundle(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Duty> {
         let what = format!("the bundle {id} is complete and has no roll-out tasks");
         duties.push(duty(what, format!("task create {id} --affected")));
     }
-    let is_rejected = |rollout: &Rollout| {
-        known.rules.of(&rollout.parts).is_ok_and(|rules| rules.workflow.is_rejection(&rollout.state))
-    };
-    let rejected = bundle.members.iter().filter_map(|id| known.world.rollouts.get(id)).find(|it| is_rejected(it));
+    let rejected = bundle.members.iter().filter_map(|id| known.world.rollouts.get(id)).find(|it| known.is_rejected(it));
     let has_begun = tasks(TaskKind::RollOut).any(|(_, task)| task.begun.is_some());
     if let Some(rollout) = rejected.filter(|_| has_begun && tasks(TaskKind::RollBack).next().is_none()) {
         let what = format!("{} of the bundle {id} was rejected, and sites have installed it", rollout.id);
@@ -254,7 +254,12 @@ fn of_bundle(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Duty> {
     }
     let looked_at = known.world.tasks.of(id).filter_map(|(n, task)| Some((n, task, attention(known, n, task)?)));
     duties.extend(looked_at.map(|(n, task, why)| {
-        duty(format!("task {n} of {} ({id}): {why}", task.team), format!("task extend {n} --for 2d --reason WHY"))
+        let command = match (&task.begun, &task.done) {
+            (_, Some(_)) => format!("task create {id} {}", task.team),
+            (None, None) => format!("task reassign {n} TEAM --reason WHY"),
+            (Some(_), None) => format!("task show {n}"),
+        };
+        duty(format!("task {n} of {} ({id}): {why}", task.team), command)
     }));
     duties
 }

@@ -188,6 +188,7 @@ impl Evidence {
                 kept.reason.times = kept.reason.times.saturating_add(1);
                 kept.reason.refused(refusal);
                 kept.unsaid = true;
+                inner.changes += 1;
                 return Ok(Put::Aside(None));
             }
         }

@@ -78,6 +78,8 @@ pub struct Spec {
     /// Whether the directory is managed by somebody else, who may have signed or written `repomd.xml`: that signature
     /// stays as long as it matches, and a file that we cannot read is not replaced.
     pub is_lent: bool,
+    /// Whether it is published anew even if what is there is equal: somebody else put that there.
+    pub anew: bool,
 }
 
 /// Why a tree could not be published.
@@ -212,6 +214,7 @@ pub fn stage(
     let packages = source.packages() as u64;
     if let Some(known) = &current
         && known.whole
+        && !spec.anew
         && known.repomd.data == data
         // Somebody may have put an older one of ours back.
         && known.repomd.revision >= floor

@@ -76,7 +76,7 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
 }
 
 /// The same for jobs that only wait for the disk: on more threads than there are processors, since a file system that is asked
-/// to keep many files at once does it with few writes.
+/// to keep many files at once does it with few writes. Also on more than [`allow`] says: they compute nothing.
 ///
 /// # Errors
 /// As [`each`].

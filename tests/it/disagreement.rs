@@ -110,7 +110,8 @@ fn what_something_else_has_changed_is_put_right_and_stands_in_the_logbook() {
     let text = fs::read_to_string(&repomd).unwrap();
     let revision = |n: u64| format!("<revision>{n}</revision>");
     assert!(text.contains(&revision(before)), "{text}");
-    fs::write(&repomd, text.replace(&revision(before), &revision(before - 1))).unwrap();
+    let other = text.replace(&revision(before), &revision(before - 1));
+    fs::write(&repomd, &other).unwrap();
     reload(&site);
     site.wait("an entry about it", |site| {
         (alterations(site, &format!("of revision {}, is not the one that was published", before - 1)) == 1)
@@ -120,10 +121,18 @@ fn what_something_else_has_changed_is_put_right_and_stands_in_the_logbook() {
         (judge::read(&Source::Disk(tree.clone())).ok()??.revision > before).then_some(())
     });
     wait_until_well(&mut site);
+    // The same once more is another time.
+    fs::write(&repomd, &other).unwrap();
+    reload(&site);
+    site.wait("another entry about it", |site| {
+        (alterations(site, &format!("of revision {}, is not the one that was published", before - 1)) == 2)
+            .then_some(())
+    });
+    wait_until_well(&mut site);
     // Nothing of it is told twice, and what the daemon did itself is nobody's.
     reload(&site);
     move_on(&mut site);
-    assert_eq!(alterations(&site, "production/umd"), 2);
+    assert_eq!(alterations(&site, "production/umd"), 3);
 }
 
 /// How many entries about what something else has changed say this.

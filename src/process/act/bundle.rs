@@ -111,10 +111,16 @@ pub(in crate::process) fn announce(
 
 /// Why a rollout has to stay in its bundle: what early adopters have of it could join none any more.
 fn stranded(known: Known<'_>, id: &RolloutId) -> Option<Finding> {
-    let rollout = known.world.rollouts.get(id).filter(|_| !known.is_released(id))?;
-    let moved = super::edit::has_moved(known, rollout, "taken out of its bundle")?;
-    let sentence = format!("{} Release it, take it back or reject it first.", moved.sentence);
-    Some(Finding { sentence, ..moved })
+    let rollout = known.world.rollouts.get(id)?;
+    if rollout.plan.is_some() {
+        let sentence = format!("Packages are being moved for {id}, so it stays in its bundle for now.");
+        return Some(Finding::new(Verdict::Wait, "busy", sentence));
+    }
+    let (nevra, tree) = known.with_early_adopters(rollout)?;
+    let sentence = format!(
+        "{id} has {nevra} in {tree}, so it stays in its bundle, which stays open: release it, take it back or reject it first."
+    );
+    Some(Finding::new(Verdict::Reject, "has_moved", sentence))
 }
 
 /// Closes a bundle.

@@ -166,7 +166,7 @@ pub(super) fn has_moved(known: Known<'_>, rollout: &Rollout, what: &str) -> Opti
         let sentence = format!("Packages are being moved for {id}, so it cannot be {what} now.");
         return Some(Finding::new(Verdict::Wait, "busy", sentence));
     }
-    let (nevra, tree) = known.world.brought(rollout)?;
+    let (nevra, tree) = known.brought(rollout)?;
     let sentence = format!("{id} has brought {nevra} to {tree} already, so it cannot be {what}; it can be withdrawn.");
     Some(Finding::new(Verdict::Reject, "has_moved", sentence))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::names::{RolloutId, TreeId};
+use crate::domain::nevra::Nevra;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
@@ -94,16 +95,18 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
 }
 
 /// Whether a tree shows what nobody here decided, or lacks some of what was decided, and did not when it was compared before.
-/// Where all of it is missing, a disk is not mounted.
 fn is_altered_now(known: Known<'_>, id: &TreeId, wrong: &Wrong) -> bool {
     let before = known.wrong.get(id).map(|before| &before.what);
     match &wrong.what {
         Kind::Strange => before != Some(&Kind::Strange),
-        Kind::Missing(packages) => {
-            !matches!(before, Some(Kind::Missing(_))) && packages.len() < known.world.trees.listing(id).len()
-        }
+        Kind::Missing(packages) => !matches!(before, Some(Kind::Missing(_))) && is_some_of(known, id, packages),
         Kind::Other => false,
     }
+}
+
+/// Whether not all that a tree lists is missing: where all is, a disk is not mounted. Of a single package nobody can tell.
+fn is_some_of(known: Known<'_>, id: &TreeId, packages: &BTreeSet<Nevra>) -> bool {
+    packages.len() == 1 || packages.len() < known.world.trees.listing(id).len()
 }
 
 /// Returns what to log of a package that is not what was accepted; nothing if it is listed there no longer, or logged.
@@ -112,7 +115,7 @@ pub(in crate::process) fn altered(known: Known<'_>, found: &Altered) -> Decision
     let held = known.wrong.get(&id).map(|wrong| &wrong.what);
     let is_news = found.nevra.as_ref().is_none_or(|nevra| {
         // A tree that is held because of it has an entry.
-        let has_entry = matches!(held, Some(Kind::Missing(packages)) if packages.contains(nevra));
+        let has_entry = matches!(held, Some(Kind::Missing(all)) if all.contains(nevra) && is_some_of(known, &id, all));
         known.world.lists(&id.dist, &id.tree, nevra) && !has_entry
     });
     let entries = is_news.then(|| Entry::of_daemon(found.clone())).into_iter().collect();

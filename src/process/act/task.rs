@@ -71,12 +71,13 @@ pub(in crate::process) fn create(
     all_recorded(known, caller, reason, facts)
 }
 
-/// Why no site has to go back: nothing of the bundle was withdrawn, nor has it left the trees of early adopters (S1-47).
+/// Why no site has to go back: all of the bundle is with the early adopters, or released (S1-47).
 fn nothing_left(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Option<Finding> {
     let all: BTreeSet<&RolloutId> = bundle.members.iter().chain(bundle.announced.iter().flatten()).collect();
     let mut rollouts = all.into_iter().filter_map(|id| known.world.rollouts.get(id));
-    let is_there = |rollout: &Rollout| known.world.brought(rollout).is_some() || known.is_released(&rollout.id);
-    let sentence = || format!("Nothing of the bundle {id} was rejected or taken back, so no site has to go back.");
+    let is_there = |rollout: &Rollout| known.with_early_adopters(rollout).is_some() || known.is_released(&rollout.id);
+    let sentence =
+        || format!("All of the bundle {id} is with the early adopters or released, so no site has to go back.");
     rollouts.all(is_there).then(|| Finding::new(Verdict::Reject, "nothing_left", sentence()))
 }
 

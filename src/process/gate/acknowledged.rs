@@ -43,7 +43,7 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
 /// that there is nothing to test, and its packages may become others.
 pub fn is_in_test(known: Known<'_>, rollout: &Rollout) -> bool {
     let asks = |rules: &DistRules| asks(&rules.workflow, &rollout.state);
-    rollout.plan.is_some() || known.rules.of(&rollout.parts).is_ok_and(asks) || known.world.brought(rollout).is_some()
+    rollout.plan.is_some() || known.rules.of(&rollout.parts).is_ok_and(asks) || known.brought(rollout).is_some()
 }
 
 /// Whether a step from a state asks for early adopters.

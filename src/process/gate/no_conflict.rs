@@ -29,16 +29,17 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     // The packages of that name are looked at, not all bundles.
     let others = |part: &Part, name: &str| {
         let named: Vec<_> = world.packages.named(&part.dist, name).map(|(nevra, _)| nevra).collect();
-        let rollouts = named.into_iter().flat_map(|nevra| world.rollouts.naming(&part.dist, nevra));
-        let others = rollouts.filter(|rollout| rollout.id != case.rollout.id);
+        let rollouts = named
+            .into_iter()
+            .flat_map(|nevra| world.rollouts.naming(&part.dist, nevra).map(move |rollout| (nevra, &rollout.id)));
+        let others = rollouts.filter(|(_, other)| **other != case.rollout.id);
         others
-            .filter_map(|rollout| match world.bundles.of(&rollout.id) {
-                Some((id, _)) => {
-                    (Some(id) != own).then(|| format!("The bundle {id} also has {name}: in {}.", rollout.id))
+            .filter_map(|(nevra, other)| {
+                if let Some((id, _)) = world.bundles.of(other) {
+                    return (Some(id) != own).then(|| format!("The bundle {id} also has {name}: in {other}."));
                 }
-                // Of what was released nothing lies there any more.
-                None if case.known.is_released(&rollout.id) => None,
-                None => world.brought(rollout).map(|(_, tree)| format!("{} has brought {name} to {tree}.", rollout.id)),
+                let tree = case.known.has_in_test(other, &part.dist, nevra)?;
+                Some(format!("{other} has {name} in {tree}."))
             })
             .collect::<Vec<_>>()
     };

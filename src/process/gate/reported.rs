@@ -29,7 +29,7 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
         match adopter.standing() {
             // Also of a team that nobody asked: whatever it has found may happen to others.
             Standing::Reported(Outcome::Fail) => {
-                let sentence = format!("{team} reported a failure, and holds until its next report.");
+                let sentence = format!("{team} reported a failure; that holds the rollout up until its next report.");
                 findings.push(Finding::new(Verdict::NeedsAdmin, "report_fails", sentence));
             }
             Standing::Reported(Outcome::Success | Outcome::Warning) => good += usize::from(adopter.asked.is_some()),

@@ -247,8 +247,17 @@ impl Adopters {
     pub(super) fn edited(&mut self, rollout: &RolloutId, teams: &Teams) {
         self.of_rollout(rollout, teams, |all| {
             let Some(adopters) = all.by_rollout.get_mut(rollout) else { return };
-            let anew = |adopter: &Adopter| Arc::new(Adopter { asked: adopter.asked.clone(), ..Adopter::default() });
-            *adopters = adopters.iter().map(|(team, adopter)| (team.clone(), anew(adopter))).collect();
+            let (asked, others): (Vec<_>, Vec<_>) = adopters
+                .iter()
+                .map(|(team, adopter)| (team.clone(), adopter.asked.clone()))
+                .partition(|(_, asked)| asked.is_some());
+            let anew = |(team, asked)| (team, Arc::new(Adopter { asked, ..Adopter::default() }));
+            *adopters = asked.into_iter().map(anew).collect();
+            for (team, _) in others {
+                if let Some(rollouts) = all.by_team.get_mut(&team) {
+                    rollouts.remove(rollout);
+                }
+            }
         });
     }
 

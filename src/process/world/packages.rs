@@ -12,14 +12,13 @@ use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Stamp, Tree, World};
+use super::{Stamp, World};
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::listing::Entry;
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::rollout::Rollout;
 use crate::process::fact::package::{Accepted, Adopted, Allowed, Lost, Refused};
 use crate::process::fact::tree::Released;
 use crate::process::rules::{DistRules, Signers};
@@ -332,13 +331,10 @@ impl World {
         self.trees.of(dist).filter(|(_, tree)| tree.listing().contains(nevra)).map(|(name, _)| name)
     }
 
-    /// A package that a rollout has brought to a tree, and the tree.
-    pub fn brought(&self, rollout: &Rollout) -> Option<(Nevra, TreeName)> {
-        rollout.packages().find_map(|(dist, nevra)| {
-            let by_it = |tree: &Tree| tree.listing().get(nevra)?.brought.as_ref().map(|by| *by == rollout.id);
-            let tree = self.trees.of(dist).find(|(_, tree)| by_it(tree) == Some(true))?.0;
-            Some((nevra.clone(), tree.clone()))
-        })
+    /// Whether a rollout has brought a package to a tree, where it lies now.
+    pub fn has_brought(&self, rollout: &RolloutId, dist: &DistPath, tree: &TreeName, nevra: &Nevra) -> bool {
+        let entry = self.trees.of_dist(dist, tree).and_then(|tree| tree.listing().get(nevra));
+        entry.is_some_and(|entry| entry.brought.as_ref() == Some(rollout))
     }
 
     /// Whether a tree lists a package.

@@ -347,6 +347,7 @@ impl Distribution {
         self.settings = settings;
         // It was made with the old settings.
         self.staged.clear();
+        self.refused_list = RefusedList::default();
     }
 
     /// Replaces only the key ring of the upload tree, when nothing else could be reloaded.
@@ -376,7 +377,6 @@ impl Distribution {
         let gate = &self.settings.gate;
         self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
         let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, catalog, (now, clock))?;
-        self.refused_list.follow(disk.as_ref(), gate);
         if look.failed.is_none() {
             let met = Met::with(catalog, &gate.tree, &look.accepted);
             let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, &met, (now, clock));
@@ -407,6 +407,7 @@ impl Distribution {
         if let Err(error) = rejected.tidy(self.disk.as_ref(), clock()) {
             tracing::warn!(why = error.sentence(), "could not clean up refused files");
         }
+        self.refused_list.follow(self.disk.as_ref(), &self.settings.gate);
         Ok(look)
     }
 
@@ -450,8 +451,9 @@ impl Distribution {
         self.is_ours_alone(tree, inspection::how(listing))?;
         self.all_there(catalog, tree, listing, ask, now)?;
         self.strange(catalog, tree)?;
-        self.notice_alteration(catalog, tree);
-        Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
+        // What somebody else put there is not ours, even if it lists the same.
+        let anew = self.notice_alteration(catalog, tree);
+        Ok(Ready::Staged(self.stage(tree, listing, &Spec { anew, ..spec }, floor, now)?))
     }
 
     /// Clients that require a signature would get nothing without it. So it must not vanish through a configuration
@@ -470,7 +472,7 @@ impl Distribution {
     }
 
     fn spec(&self, tree: &TreeName) -> Spec {
-        Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false }
+        Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false, anew: false }
     }
 
     /// Publishes what was prepared for this listing.
@@ -497,6 +499,7 @@ impl Distribution {
         let (form, puts) = (self.settings.form, self.index.puts());
         let shown = Shown { listing: listing.clone(), puts, form, published: published.clone() };
         self.shown.insert(tree.clone(), shown);
+        self.not_ours.remove(tree);
         Ok(published)
     }
 

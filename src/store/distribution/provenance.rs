@@ -117,18 +117,18 @@ impl Distribution {
     }
 
     /// Remembers that a tree shows other metadata than was published there, or none, once for each; it is about to be
-    /// published again.
-    pub(super) fn notice_alteration(&mut self, catalog: &dyn Catalog, tree: &TreeName) {
-        let Some(published) = catalog.published(tree) else { return };
+    /// published again. Returns whether it does.
+    pub(super) fn notice_alteration(&mut self, catalog: &dyn Catalog, tree: &TreeName) -> bool {
+        let Some(published) = catalog.published(tree) else { return false };
         let shown = publication::shown(&self.dir(tree).join(REPODATA));
         let sha256 = shown.as_ref().ok().and_then(Option::as_ref).map(|bytes| publication::sha256(bytes));
         // What was published just before a crash is ours, too.
         if sha256.is_some_and(|sha256| sha256 == published || self.index.showing(tree) == Some(sha256)) {
             self.not_ours.remove(tree);
-            return;
+            return false;
         }
         if self.not_ours.insert(tree.clone(), sha256) == Some(sha256) {
-            return;
+            return true;
         }
         let why = match shown {
             Ok(None) => format!("{REPODATA}/{REPOMD} is gone"),
@@ -142,6 +142,7 @@ impl Distribution {
         };
         let why = format!("{why}; the right metadata is published again");
         self.alterations.push(Alteration { tree: tree.clone(), nevra: None, why });
+        true
     }
 
     /// What is wrong if these places list packages that were never accepted.

@@ -278,7 +278,7 @@ impl Folder {
         signer: Option<&Signer>,
         now: Timestamp,
     ) -> Result<Published, FolderError> {
-        let spec = Spec { dir: self.dir.clone(), form, is_lent: true };
+        let spec = Spec { dir: self.dir.clone(), form, is_lent: true, anew: false };
         if let Some((seen, last)) = &self.shown
             && *seen == form
             && let Some(published) = publication::unchanged(&spec, signer, last)

@@ -1,7 +1,7 @@
 //! The list of refused files that uploaders find in their own directory, for those who have no account anywhere else.
 //!
 //! `<incoming>/<distribution>/REFUSED.txt` has the rule, the finding and the remedy of each refused file that is kept, the newest
-//! first. It is written anew whenever one comes or goes, and is removed with the last one. Whoever may write to the directory can
+//! first. It is written anew by the first scan after one has come or gone, and is removed with the last one. Whoever may write to the directory can
 //! remove or replace it; the daemon never reads it, and replaces whatever lies under its name.
 //!
 //! Rejected: a file beside each refused one. They would be as many as the files, and an uploader's own file could have that name.
@@ -48,7 +48,10 @@ fn write(disk: &dyn Disk, dir: &Path, all: &[Kept], is_first: bool) -> Result<()
         sweep(disk, dir)?;
     }
     if !all.is_empty() {
-        return disk::put(disk, &place, text(all).as_bytes(), Access::Everybody);
+        // A sync that fails stops all writing, and nothing depends on this file: the next start writes it again.
+        let mut file = disk.fresh(dir, Access::Everybody)?;
+        disk.write(&mut file, text(all).as_bytes())?;
+        return disk.name(file, &place).map(drop);
     }
     match std::fs::symlink_metadata(&place) {
         Ok(meta) if !meta.is_dir() && meta.uid() == disk::me() => disk.remove(&place),

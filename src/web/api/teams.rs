@@ -7,10 +7,11 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, line, parsed, record};
+use super::asking::{RecordedBody, bearer, caller, line, parsed, record};
 use crate::domain::names::RolloutId;
 use crate::domain::naming::team::TeamName;
 use crate::process::fact::team::TeamRegistered;
+use crate::process::gate::acknowledged::asking;
 use crate::process::input::Ask;
 use crate::process::world::teams::Team;
 use crate::web::context::{Context, SiteFacts};
@@ -42,10 +43,10 @@ pub struct TeamBody {
     /// Whether it only observes: its reports are kept and do not count.
     #[serde(default)]
     pub observer: bool,
-    /// Who belongs to it by a token of the configuration.
+    /// Who belongs to it by a token of the configuration; shown to whoever is known.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub members: BTreeSet<String>,
-    /// The groups of a single sign-on whose members belong to it.
+    /// The groups of a single sign-on whose members belong to it; shown to whoever is known.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
 }
@@ -56,7 +57,7 @@ pub struct TeamDutiesBody {
     /// The team.
     #[serde(flatten)]
     pub team: TeamBody,
-    /// The rollouts that it was asked to test, or has reported on.
+    /// The rollouts in test that it was asked about, or has reported on.
     pub rollouts: Vec<TestedBody>,
     /// Its tasks that are not done.
     pub tasks: Vec<u64>,
@@ -122,11 +123,14 @@ pub struct RemoveTeamBody {
 
 /// All teams, by name.
 #[utoipa::path(get, path = "/api/v1/teams", tag = "teams", params(TeamsQuery),
-    responses((status = 200, description = "All teams", body = Vec<TeamBody>)))]
+    responses((status = 200, description = "All teams", body = Vec<TeamBody>), (status = 401, body = Problem)))]
 pub async fn teams(
     State(context): State<Context>,
     Query(TeamsQuery { ngi, product, node_type }): Query<TeamsQuery>,
-) -> Json<Vec<TeamBody>> {
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<TeamBody>>, Problem> {
+    let knows = knows_members(&context, client, &headers).await?;
     let (view, site) = (context.engine.shared().read(), context.site());
     let is_wanted = |team: &Team| {
         let tests = |product: &String| team.products.is_empty() || team.products.contains(product);
@@ -135,7 +139,16 @@ pub async fn teams(
             && node_type.as_ref().is_none_or(|name| team.runs(name))
     };
     let wanted = view.world.teams.iter().filter(|(_, team)| is_wanted(team));
-    Json(wanted.map(|team| team_body(&site, team)).collect())
+    Ok(Json(wanted.map(|team| team_body(&site, team, knows)).collect()))
+}
+
+/// Whether somebody may see who belongs to a team: whoever is known, as these are names of people.
+async fn knows_members(
+    context: &Context,
+    client: Option<Extension<Client>>,
+    headers: &HeaderMap,
+) -> Result<bool, Problem> {
+    Ok(bearer(context, client, headers).await?.is_some())
 }
 
 /// One team, its members, and what it has to do with.
@@ -143,13 +156,20 @@ pub async fn teams(
     params(("team" = String, Path, description = "The team, such as ea-NGI_IT-INFN-T1")),
     responses((status = 200, description = "The team", body = TeamDutiesBody), (status = 400, body = Problem),
         (status = 404, body = Problem)))]
-pub async fn team(State(context): State<Context>, Path(team): Path<String>) -> Result<Json<TeamDutiesBody>, Problem> {
+pub async fn team(
+    State(context): State<Context>,
+    Path(team): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<Json<TeamDutiesBody>, Problem> {
+    let knows = knows_members(&context, client, &headers).await?;
     let name: TeamName = parsed(&team)?;
     let (view, site) = (context.engine.shared().read(), context.site());
     let world = &view.world;
     let team = world.teams.get(&name).ok_or_else(|| Problem::not_found(view.known().no_team(&name)))?;
     let tested = |rollout: &RolloutId| {
         let adopter = world.adopters.get(rollout, &name)?;
+        asking(view.known(), world.rollouts.get(rollout)?)?;
         Some(TestedBody {
             rollout: rollout.to_string(),
             standing: adopter.standing().as_str().to_owned(),
@@ -157,18 +177,18 @@ pub async fn team(State(context): State<Context>, Path(team): Path<String>) -> R
         })
     };
     Ok(Json(TeamDutiesBody {
-        team: team_body(&site, (&name, team)),
+        team: team_body(&site, (&name, team), knows),
         rollouts: world.adopters.rollouts(&name).filter_map(tested).collect(),
         tasks: world.tasks.open_of(&name).map(|(number, _)| number).collect(),
     }))
 }
 
-fn team_body(facts: &SiteFacts, (name, team): (&TeamName, &Team)) -> TeamBody {
+fn team_body(facts: &SiteFacts, (name, team): (&TeamName, &Team), knows: bool) -> TeamBody {
     let Team { ngi, products, stacks, node_types, contacts, observer } = team.clone();
     // Nobody is registered whose name does not begin with the NGI.
     let site = name.split(|known| known == ngi).map_or(name.without_prefix(), |(_, site)| site).to_owned();
-    let members = facts.tokens.of_team(name).map(ToString::to_string).collect();
-    let groups = facts.sso.iter().flat_map(|sso| sso.groups_of(name)).map(str::to_owned).collect();
+    let members = facts.tokens.of_team(name).filter(|_| knows).map(ToString::to_string).collect();
+    let groups = facts.sso.iter().flat_map(|sso| sso.groups_of(name)).filter(|_| knows).map(str::to_owned).collect();
     TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, contacts, observer, members, groups }
 }
 

@@ -93,7 +93,7 @@ fn a_rollout_that_has_moved_joins_no_bundle() {
     assert_eq!(story.refuses(&mu(), joins("B-1", &["t"])), "has_moved");
     // Also what lies there in no bundle is in the way of others.
     assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &["r"])), "repository_conflict");
-    assert_eq!(found(&story, "repository_conflict"), ["r: t has brought bdii to delta."]);
+    assert_eq!(found(&story, "repository_conflict"), ["r: t has bdii in delta."]);
 }
 
 /// `r`, `s` and `u`, with a package each, on their way to delta.
@@ -510,6 +510,11 @@ fn what_is_approved_of_a_bundle_is_what_can_go_there() {
 fn a_bundle_goes_back_as_a_whole_and_leaves_nothing_behind() {
     let mut story = patches();
     deployed(&mut story);
+    // S1-22, S1-47: whoever creates tasks is told when it is time.
+    let duty = |story: &Story| todo(story.known(), &ou()).into_iter().find(|duty| duty.what.contains("B-1"));
+    let said = duty(&story).map(|duty| (duty.what, duty.command));
+    let complete = ("the bundle B-1 is complete and has no roll-out tasks", "task create B-1 --affected");
+    assert_eq!(said, Some((complete.0.to_owned(), complete.1.to_owned())));
     let leave = || Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() };
     let close = || Ask::CloseBundle { bundle: named("B-1"), reason: "it is over".into() };
     assert_eq!(
@@ -523,6 +528,17 @@ fn a_bundle_goes_back_as_a_whole_and_leaves_nothing_behind() {
         assert_eq!(story.state(rollout), "Ready for Rollout");
     }
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["untested".to_owned()], vec!["untested".to_owned()]));
+    let duties = |story: &Story| {
+        todo(story.known(), &ou()).into_iter().map(|duty| duty.what).filter(|it| it.contains("B-1")).collect::<Vec<_>>()
+    };
+    assert_eq!(duties(&story), [""; 0]);
+    // What is back is nobody's any more: it may leave its bundle, and whoever has installed it goes back.
+    story.clone().records(&mu(), leave());
+    story.clone().records(&mu(), close());
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
+    let (bundle, kind, teams) = (named("B-1"), TaskKind::RollBack, vec![team("ea-NGI_IT-T1")]);
+    let create = Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine: None, reason: String::new() };
+    story.clone().records(&ou(), create);
     // And forth again.
     story.records(&mu(), moves("Rolling out", &[])).carried_out();
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["delta".to_owned()], vec!["delta".to_owned()]));

@@ -350,6 +350,7 @@ fn early_adopters_answer_and_report_when_there_is_something_to_test() {
     story.world.apply(story.world.last + 1, story.now, "me", &edited.into());
     let adopter = story.world.adopters.get(&id("r"), &one).expect("it is asked");
     assert!(adopter.asked.is_some() && adopter.report.is_none());
+    assert!(story.world.adopters.get(&id("r"), &other).is_none(), "nobody has asked it");
 }
 
 /// S0-44: five to seven days.
