@@ -32,6 +32,8 @@ pub mod health;
 pub mod pages;
 /// Which part of a file a client gets.
 pub mod ranges;
+/// Several parts of a file in one body.
+pub mod multipart;
 /// Pages that list the directories of the trees.
 pub mod directories;
 /// The trees, for small sites and the demo.

@@ -1,10 +1,17 @@
 //! Which part of a file a client gets: validators, conditions and ranges of RFC 9110.
 //!
 //! Pure: computes a [`Selected`] from the request headers and the file's metadata.
+//!
+//! Several ranges in one request are a way to ask for much with few bytes (RFC 9110, 17.15). So what is selected never
+//! has more bytes than the file, and at most [`PARTS_MAX`] parts.
 
 use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderName, header};
+
+/// Most parts in one answer: each has a head of its own and is read by itself. Whoever asks for more gets the whole
+/// file. librepo, which fetches zchunk files so, then asks for half as many.
+pub const PARTS_MAX: usize = 16;
 
 /// The metadata of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +24,36 @@ pub struct Known {
     pub changed: (i64, i64),
 }
 
-/// What a client gets of a file.
+/// Consecutive bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The position of the first one.
+    pub from: u64,
+    /// How many.
+    pub length: u64,
+}
+
+impl Part {
+    /// The position after the last one.
+    fn end(self) -> u64 {
+        self.from + self.length
+    }
+
+    /// The `Content-Range` header, of a file with so many bytes (RFC 9110, 14.4).
+    pub fn content_range(self, whole: u64) -> String {
+        format!("bytes {}-{}/{whole}", self.from, self.end().saturating_sub(1))
+    }
+}
+
+/// What a client gets of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selected {
     /// All of it.
     Whole,
-    /// This many bytes, from the first number on.
-    Part(u64, u64),
+    /// A part of it.
+    Part(Part),
+    /// Two to [`PARTS_MAX`] parts, in the order in which they were asked for. There are other bytes between any two.
+    Parts(Vec<Part>),
     /// Nothing: the client has the current file.
     NotModified,
     /// Nothing: its precondition failed.
@@ -80,28 +110,76 @@ impl Known {
         }
         let holds = text(header::IF_RANGE).is_none_or(|that| that == tag || self.is_of(that));
         match text(header::RANGE) {
-            Some(range) if holds => self.part(range),
+            Some(range) if holds => self.ranges(range),
             _ => Selected::Whole,
         }
     }
 
-    /// A single range; for several, or an invalid one, everything is sent, as RFC 9110 (14.2) allows.
-    fn part(&self, range: &str) -> Selected {
-        let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-            return Selected::Whole;
-        };
-        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
-        let from_to = match (first.trim(), last.trim()) {
-            ("", last) => number(last).map(|last| (self.length.saturating_sub(last), u64::MAX)),
-            (first, "") => number(first).map(|first| (first, u64::MAX)),
-            (first, last) => number(first).zip(number(last)).filter(|(first, last)| first <= last),
-        };
-        let Some((first, last)) = from_to else { return Selected::Whole };
-        match self.length.checked_sub(first) {
-            None | Some(0) => Selected::OutOfRange,
-            Some(left) => Selected::Part(first, left.min((last - first).saturating_add(1))),
+    /// The bytes that are sent of the file, if they are: none, or as many parts as were selected.
+    pub fn parts(&self, selected: &Selected) -> Vec<Part> {
+        match selected {
+            Selected::Whole => vec![Part { from: 0, length: self.length }],
+            Selected::Part(part) => vec![*part],
+            Selected::Parts(parts) => parts.clone(),
+            Selected::NotModified | Selected::PreconditionFailed | Selected::OutOfRange => vec![],
         }
     }
+
+    /// What a `Range` header selects. For an invalid one, or one that asks for too much, everything is sent, as
+    /// RFC 9110 (14.2) allows.
+    fn ranges(&self, header: &str) -> Selected {
+        let Some(list) = header.strip_prefix("bytes=") else { return Selected::Whole };
+        // A list may have empty elements (RFC 9110, 5.6.1.2).
+        let ranges = list.split(',').map(str::trim).filter(|range| !range.is_empty());
+        let Some(asked) = ranges.map(|range| self.range(range)).collect::<Option<Vec<_>>>() else {
+            return Selected::Whole;
+        };
+        let found: Vec<Part> = asked.iter().copied().filter(|part| part.length > 0).collect();
+        let sum: u128 = found.iter().map(|part| u128::from(part.length)).sum();
+        match merged(&found).as_slice() {
+            [] if asked.is_empty() => Selected::Whole,
+            [] => Selected::OutOfRange,
+            // More than there is: some bytes are asked for repeatedly.
+            _ if sum > u128::from(self.length) => Selected::Whole,
+            [part] => Selected::Part(*part),
+            parts if parts.len() <= PARTS_MAX => Selected::Parts(parts.to_vec()),
+            _ => Selected::Whole,
+        }
+    }
+
+    /// The part that one range of a list selects, empty if it is outside of the file (RFC 9110, 14.1.2); `None` if it is
+    /// not a range.
+    fn range(&self, range: &str) -> Option<Part> {
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = match (first.trim(), last.trim()) {
+            ("", last) => (self.length.saturating_sub(number(last)?), u64::MAX),
+            (first, "") => (number(first)?, u64::MAX),
+            (first, last) => (number(first)?, number(last)?),
+        };
+        let count = last.checked_sub(first)?.saturating_add(1);
+        let left = self.length.saturating_sub(first);
+        Some(Part { from: first, length: left.min(count) })
+    }
+}
+
+/// The same bytes in as few parts as possible: those that overlap or touch become one, which stands where the first of
+/// them did (RFC 9110, 15.3.7.2).
+fn merged(parts: &[Part]) -> Vec<Part> {
+    let mut rising: Vec<(usize, Part)> = parts.iter().copied().enumerate().collect();
+    rising.sort_by_key(|(_, part)| part.from);
+    let mut merged: Vec<(usize, Part)> = Vec::new();
+    for (place, part) in rising {
+        match merged.last_mut() {
+            Some((first, last)) if part.from <= last.end() => {
+                *first = place.min(*first);
+                last.length = last.length.max(part.end() - last.from);
+            }
+            _ => merged.push((place, part)),
+        }
+    }
+    merged.sort_by_key(|(place, _)| *place);
+    merged.into_iter().map(|(_, part)| part).collect()
 }
 
 #[cfg(test)]
@@ -119,27 +197,86 @@ mod tests {
         FILE.share(&map)
     }
 
+    fn part(from: u64, length: u64) -> Selected {
+        Selected::Part(Part { from, length })
+    }
+
+    fn parts(parts: &[(u64, u64)]) -> Selected {
+        Selected::Parts(parts.iter().map(|&(from, length)| Part { from, length }).collect())
+    }
+
     #[test]
     fn ranges_are_what_clients_resume_with() {
         for (range, wanted) in [
-            ("bytes=0-9", Selected::Part(0, 10)),
-            ("bytes=990-", Selected::Part(990, 10)),
-            ("bytes=-10", Selected::Part(990, 10)),
-            ("bytes=0-5000", Selected::Part(0, 1000)),
+            ("bytes=0-9", part(0, 10)),
+            ("bytes=990-", part(990, 10)),
+            ("bytes=-10", part(990, 10)),
+            ("bytes=0-5000", part(0, 1000)),
             ("bytes=1000-", Selected::OutOfRange),
             ("bytes=-0", Selected::OutOfRange),
-            ("bytes=-5000", Selected::Part(0, 1000)),
-            ("bytes=0-0", Selected::Part(0, 1)),
+            ("bytes=-5000", part(0, 1000)),
+            ("bytes=0-0", part(0, 1)),
             ("bytes=9-1", Selected::Whole),
             ("bytes=-", Selected::Whole),
             ("bytes=+1-2", Selected::Whole),
             ("bytes=0-99999999999999999999", Selected::Whole),
-            ("bytes=0-1,5-6", Selected::Whole),
+            ("bytes=", Selected::Whole),
+            ("bytes= , ,", Selected::Whole),
             ("lines=0-1", Selected::Whole),
             ("bytes=x", Selected::Whole),
         ] {
             assert_eq!(share(&[(header::RANGE, range)]), wanted, "{range}");
         }
+    }
+
+    #[test]
+    fn several_ranges_are_parts_in_the_order_in_which_they_were_asked_for() {
+        for (range, wanted) in [
+            ("bytes=0-1,5-6", parts(&[(0, 2), (5, 2)])),
+            ("bytes=5-6,0-1", parts(&[(5, 2), (0, 2)])),
+            ("bytes= 0 - 1 ,, 990- ,", parts(&[(0, 2), (990, 10)])),
+            ("bytes=-10,0-0", parts(&[(990, 10), (0, 1)])),
+            // What overlaps or touches is one, at the place of its first.
+            ("bytes=0-9,10-19", part(0, 20)),
+            ("bytes=0-9,5-19", part(0, 20)),
+            ("bytes=0-99,10-19,990-", parts(&[(0, 100), (990, 10)])),
+            ("bytes=20-29,500-,0-5,10-19,6-9", parts(&[(0, 30), (500, 500)])),
+            ("bytes=0-9,11-19", parts(&[(0, 10), (11, 9)])),
+            ("bytes=0-499,500-", part(0, 1000)),
+            // What is outside of the file is left out.
+            ("bytes=0-9,2000-,20-29", parts(&[(0, 10), (20, 10)])),
+            ("bytes=2000-,20-29,-0", part(20, 10)),
+            ("bytes=1000-,2000-3000", Selected::OutOfRange),
+            // One that is invalid makes all of them invalid.
+            ("bytes=0-9,9-1", Selected::Whole),
+            ("bytes=0-9,x,20-29", Selected::Whole),
+            ("bytes=2000-,5", Selected::Whole),
+        ] {
+            assert_eq!(share(&[(header::RANGE, range)]), wanted, "{range}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_ask_for_too_much_get_the_file_once() {
+        let single = |count: usize| {
+            let ranges: Vec<_> = (0..count).map(|n| format!("{0}-{0}", 2 * n)).collect();
+            share(&[(header::RANGE, &format!("bytes={}", ranges.join(",")))])
+        };
+        let most: Vec<_> = (0..PARTS_MAX as u64).map(|n| (2 * n, 1)).collect();
+        assert_eq!(single(PARTS_MAX), parts(&most));
+        assert_eq!(single(PARTS_MAX + 1), Selected::Whole);
+        // Those that are merged count once.
+        let touching: Vec<_> = (0..200).map(|n| format!("{n}-{n}")).collect();
+        assert_eq!(
+            share(&[(header::RANGE, &format!("bytes=990-,{}", touching.join(",")))]),
+            parts(&[(990, 10), (0, 200)])
+        );
+        for range in ["bytes=0-,0-", "bytes=0-499,400-", "bytes=0-998,0-0,999-,5-6"] {
+            assert_eq!(share(&[(header::RANGE, range)]), Selected::Whole, "{range}");
+        }
+        let huge = Known { length: u64::MAX, ..FILE };
+        assert_eq!(huge.ranges("bytes=0-,1-,2-"), Selected::Whole);
+        assert_eq!(huge.ranges("bytes=5-18446744073709551615"), part(5, u64::MAX - 5));
     }
 
     #[test]
@@ -160,10 +297,13 @@ mod tests {
             (&[(header::IF_MATCH, &tag)], Selected::Whole),
             (&[(header::IF_MATCH, "\"x\"")], Selected::PreconditionFailed),
             (&[(header::IF_UNMODIFIED_SINCE, earlier)], Selected::PreconditionFailed),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &tag)], Selected::Part(1, 999)),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &date)], Selected::Part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &tag)], part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &date)], part(1, 999)),
             (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, "\"x\"")], Selected::Whole),
             (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, later)], Selected::Whole),
+            (&[(header::RANGE, "bytes=0-0,5-5"), (header::IF_RANGE, &tag)], parts(&[(0, 1), (5, 1)])),
+            (&[(header::RANGE, "bytes=0-0,5-5"), (header::IF_RANGE, "\"x\"")], Selected::Whole),
+            (&[(header::RANGE, "bytes=0-0,5-5"), (header::IF_NONE_MATCH, &tag)], Selected::NotModified),
         ] {
             assert_eq!(share(headers), wanted, "{headers:?}");
         }
@@ -185,7 +325,8 @@ mod tests {
     #[test]
     fn nothing_is_sent_of_an_empty_file_and_no_range_of_it_fits() {
         let empty = Known { length: 0, ..FILE };
-        assert_eq!(empty.part("bytes=0-"), Selected::OutOfRange);
+        assert_eq!(empty.ranges("bytes=0-"), Selected::OutOfRange);
+        assert_eq!(empty.ranges("bytes=0-0,5-,-1"), Selected::OutOfRange);
         assert_eq!(empty.share(&HeaderMap::new()), Selected::Whole);
     }
 }

@@ -10,6 +10,7 @@
 //! its name and never changes. Anything but metadata, `.repo` files and keys is sent as an attachment: an uploaded page
 //! must not be shown as a page of this site.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
@@ -25,8 +26,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::context::Context;
 use super::directories::{self, Listing};
+use super::multipart::{Boundary, Section};
 use super::problem::Problem;
-use super::ranges::{Known, Selected};
+use super::ranges::{Known, Part, Selected};
 use super::readers::{NoAnswer, Readers};
 use crate::store::ownership;
 use crate::store::tree;
@@ -155,6 +157,8 @@ enum Opened {
 struct Sending {
     known: Known,
     share: Selected,
+    /// If several parts are sent.
+    boundary: Option<Boundary>,
     /// The file and the first bytes read; `None` if only the headers are wanted.
     body: Option<(File, Result<Vec<u8>, std::io::Error>)>,
 }
@@ -170,18 +174,20 @@ fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> 
     if method != Method::GET && method != Method::HEAD {
         return Opened::WrongMethod;
     }
-    let share = known.share(headers);
-    let body = match share {
-        _ if method == Method::HEAD => None,
-        Selected::Whole => Some((0, known.length)),
-        Selected::Part(from, length) => Some((from, length)),
-        Selected::NotModified | Selected::PreconditionFailed | Selected::OutOfRange => None,
+    let (share, boundary) = match known.share(headers) {
+        share @ Selected::Parts(_) => match Boundary::fresh() {
+            Some(boundary) => (share, Some(boundary)),
+            // Everything is always a right answer, and needs no boundary.
+            None => (Selected::Whole, None),
+        },
+        share => (share, None),
     };
-    let body = body.map(|(from, length)| {
-        let first = piece(&file, from, length);
-        (file, first)
+    let first = known.parts(&share).first().copied().filter(|_| method == Method::GET);
+    let body = first.map(|part| {
+        let bytes = piece(&file, part);
+        (file, bytes)
     });
-    Opened::Response(Box::new(Sending { known, share, body }))
+    Opened::Response(Box::new(Sending { known, share, boundary, body }))
 }
 
 /// Opens a regular file that only the daemon or root can change, with its metadata; `None` if there is no regular file.
@@ -200,24 +206,29 @@ fn open(root: &Path, relative: &Path) -> Result<Option<(File, Known)>, String> {
     Ok(Some((file, known)))
 }
 
-/// The next piece of the `left` bytes from an offset on. It is an error if the file has become shorter.
-fn piece(file: &File, from: u64, left: u64) -> Result<Vec<u8>, std::io::Error> {
-    let mut piece = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
-    file.read_exact_at(&mut piece, from)?;
+/// The first piece of a part. It is an error if the file has become shorter.
+fn piece(file: &File, part: Part) -> Result<Vec<u8>, std::io::Error> {
+    let mut piece = vec![0; usize::try_from(part.length.min(PIECE)).unwrap_or_default()];
+    file.read_exact_at(&mut piece, part.from)?;
     Ok(piece)
 }
 
 impl Sending {
     fn answer(self, kind: Kind, readers: Arc<Readers>) -> Response {
-        let Self { known, share, body } = self;
-        let whole = known.length;
-        let (status, from, length) = match share {
-            Selected::Whole => (StatusCode::OK, 0, whole),
-            Selected::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
-            Selected::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
-            Selected::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, 0, 0),
-            Selected::OutOfRange => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+        let Self { known, share, boundary, body } = self;
+        let status = match share {
+            Selected::Whole => StatusCode::OK,
+            Selected::Part(_) | Selected::Parts(_) => StatusCode::PARTIAL_CONTENT,
+            Selected::NotModified => StatusCode::NOT_MODIFIED,
+            Selected::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Selected::OutOfRange => StatusCode::RANGE_NOT_SATISFIABLE,
         };
+        let (whole, parts) = (known.length, known.parts(&share));
+        let (media_type, sections) = match boundary {
+            Some(boundary) => (boundary.media_type(), boundary.body(&parts, whole, kind.media_type())),
+            None => (kind.media_type().to_owned(), parts.into_iter().map(Section::Bytes).collect()),
+        };
+        let length = sections.iter().map(Section::length).sum::<u64>();
         let body = match body {
             Some((_, Err(error))) => {
                 let why = format!("the file cannot be read: {error}");
@@ -226,7 +237,7 @@ impl Sending {
             Some((file, Ok(first))) => Body::new(Pieces {
                 file: Arc::new(file),
                 first: Some(first),
-                at: from,
+                sections: sections.into(),
                 left: length,
                 next: None,
                 readers,
@@ -251,14 +262,13 @@ impl Sending {
         put(header::CONTENT_SECURITY_POLICY, SANDBOX);
         match share {
             Selected::OutOfRange => put(header::CONTENT_RANGE, &format!("bytes */{whole}")),
-            Selected::Part(from, length) => {
-                put(header::CONTENT_RANGE, &format!("bytes {from}-{}/{whole}", from + length.saturating_sub(1)));
-            }
+            Selected::Part(part) => put(header::CONTENT_RANGE, &part.content_range(whole)),
+            // With several parts each has its own, and the answer none (RFC 9110, 15.3.7.2).
             _ => {}
         }
         if status.is_success() {
             put(header::ACCEPT_RANGES, "bytes");
-            put(header::CONTENT_TYPE, kind.media_type());
+            put(header::CONTENT_TYPE, &media_type);
             put(header::CONTENT_LENGTH, &length.to_string());
             if !kind.is_shown() {
                 put(header::CONTENT_DISPOSITION, "attachment");
@@ -271,14 +281,44 @@ impl Sending {
 /// A piece that is being read.
 type Reading = Pin<Box<dyn Future<Output = Result<Result<Vec<u8>, std::io::Error>, NoAnswer>> + Send>>;
 
-/// The bytes of a file, read piece by piece as the client receives them.
+/// A body with bytes of a file, read piece by piece as the client receives them.
 struct Pieces {
     file: Arc<File>,
+    /// The first bytes of the file that are sent.
     first: Option<Vec<u8>>,
-    at: u64,
+    /// What is not sent yet.
+    sections: VecDeque<Section>,
+    /// The length of all these.
     left: u64,
     next: Option<Reading>,
     readers: Arc<Readers>,
+}
+
+impl Pieces {
+    /// Reads the first piece of a part.
+    fn poll_piece(&mut self, part: Part, cx: &mut std::task::Context<'_>) -> Poll<Result<Vec<u8>, std::io::Error>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Ok(first));
+        }
+        let next = self.next.get_or_insert_with(|| {
+            let (readers, file) = (Arc::clone(&self.readers), Arc::clone(&self.file));
+            Box::pin(async move { readers.read(move || piece(&file, part)).await })
+        });
+        let read = ready!(next.as_mut().poll(cx));
+        self.next = None;
+        Poll::Ready(read.unwrap_or_else(|error| Err(error.into())))
+    }
+
+    /// Leaves out what was sent of the first section.
+    fn advance(&mut self, sent: u64) {
+        self.left = self.left.saturating_sub(sent);
+        match self.sections.front_mut() {
+            Some(Section::Bytes(part)) if part.length > sent => {
+                *part = Part { from: part.from + sent, length: part.length - sent };
+            }
+            _ => drop(self.sections.pop_front()),
+        }
+    }
 }
 
 impl hyper::body::Body for Pieces {
@@ -293,29 +333,19 @@ impl hyper::body::Body for Pieces {
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        let piece = if let Some(first) = this.first.take() {
-            Ok(first)
-        } else {
-            let next = this.next.get_or_insert_with(|| {
-                let (readers, file, at, left) = (Arc::clone(&this.readers), Arc::clone(&this.file), this.at, this.left);
-                Box::pin(async move { readers.read(move || piece(&file, at, left)).await })
-            });
-            let read = ready!(next.as_mut().poll(cx));
-            this.next = None;
-            read.unwrap_or_else(|error| Err(error.into()))
+        let bytes = match this.sections.front_mut() {
+            None => return Poll::Ready(None),
+            Some(Section::Text(text)) => std::mem::take(text).into_bytes(),
+            Some(&mut Section::Bytes(part)) => match ready!(this.poll_piece(part, cx)) {
+                Ok(piece) => piece,
+                Err(error) => {
+                    this.left = 0;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            },
         };
-        match piece {
-            Ok(piece) => {
-                let length = piece.len() as u64;
-                this.at += length;
-                this.left = this.left.saturating_sub(length);
-                Poll::Ready(Some(Ok(hyper::body::Frame::data(piece.into()))))
-            }
-            Err(error) => {
-                this.left = 0;
-                Poll::Ready(Some(Err(error)))
-            }
-        }
+        this.advance(bytes.len() as u64);
+        Poll::Ready(Some(Ok(hyper::body::Frame::data(bytes.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -398,7 +428,11 @@ fn decoded(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use axum::body::to_bytes;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::store::disk::{self, Access, Kernel};
@@ -441,7 +475,7 @@ mod tests {
         let (file, known) = open(dir.path(), Path::new("file")).expect("ours").expect("opened");
         symlink("secret", path("new")).expect("linked");
         std::process::Command::new("mv").arg("-T").args([path("new"), path("file")]).status().expect("exchanged");
-        assert_eq!(piece(&file, 0, known.length).expect("read"), b"ours");
+        assert_eq!(piece(&file, Part { from: 0, length: known.length }).expect("read"), b"ours");
         assert!(open(dir.path(), Path::new("file")).expect("no file").is_none());
     }
 
@@ -450,7 +484,194 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         put(&dir.path().join("file"), b"four");
         let (file, _) = open(dir.path(), Path::new("file")).expect("ours").expect("opened");
-        assert!(piece(&file, 0, 5).is_err());
+        assert!(piece(&file, Part { from: 0, length: 5 }).is_err());
+    }
+
+    /// Longer than two pieces.
+    const LONG: usize = 300_000;
+
+    /// No byte of it can be taken for the one at another near position, and lines of it look like boundaries.
+    fn long() -> Vec<u8> {
+        let mut text = String::new();
+        while text.len() < LONG {
+            let _ = write!(text, "\r\n--{:08x}", text.len());
+        }
+        text.truncate(LONG);
+        text.into_bytes()
+    }
+
+    /// What a client gets of a package that has these bytes.
+    struct Got {
+        status: u16,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    }
+
+    impl Got {
+        fn header(&self, name: &str) -> &str {
+            self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+        }
+
+        /// The bytes with their position in the file, as a client finds them in the answer.
+        fn parts(&self) -> Vec<(usize, Vec<u8>)> {
+            let Some(boundary) = self.header("content-type").strip_prefix("multipart/byteranges; boundary=") else {
+                let from = if self.status == 206 { placed(self.header("content-range")).0 } else { 0 };
+                return vec![(from, self.body.clone())];
+            };
+            let line = format!("\r\n--{boundary}");
+            let (mut parts, mut rest) = (vec![], &self.body[..]);
+            loop {
+                rest = rest.strip_prefix(line.as_bytes()).expect("a boundary after each part");
+                if rest == b"--\r\n" {
+                    return parts;
+                }
+                let end = rest.windows(4).position(|w| w == b"\r\n\r\n").expect("the end of a head");
+                let head = std::str::from_utf8(&rest[..end]).expect("text");
+                let (kind, range) =
+                    head.split_once("\r\nContent-Range: ").expect("Content-Type and then Content-Range");
+                assert_eq!(kind, "\r\nContent-Type: application/x-rpm");
+                let (from, length) = placed(range);
+                let (part, after) = rest[end + 4..].split_at(length);
+                parts.push((from, part.to_vec()));
+                rest = after;
+                // Whoever looks for the boundary finds the same end.
+                assert!(!part.windows(line.len()).any(|w| w == line.as_bytes()));
+            }
+        }
+    }
+
+    /// Position and length in a `Content-Range`.
+    fn placed(range: &str) -> (usize, usize) {
+        let (place, whole) = range.strip_prefix("bytes ").and_then(|r| r.split_once('/')).expect("a range");
+        assert_eq!(whole, LONG.to_string());
+        let (first, last) = place.split_once('-').expect("two positions");
+        let (first, last): (usize, usize) = (first.parse().expect("a number"), last.parse().expect("a number"));
+        (first, last + 1 - first)
+    }
+
+    /// A directory with the long file.
+    fn with_long() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        put(&dir.path().join("a.rpm"), &long());
+        dir
+    }
+
+    /// The answer to a request for parts of the long file.
+    fn answer(dir: &Path, method: &Method, range: &str) -> Response {
+        let headers = HeaderMap::from_iter([(header::RANGE, range.parse().expect("a value"))]);
+        let path = Path::new("a.rpm");
+        let Opened::Response(sending) = begin(dir, path, method, &headers) else { panic!("not opened") };
+        sending.answer(Kind::of(path), Arc::new(Readers::new(2)))
+    }
+
+    /// All of a body, unless it breaks off.
+    fn received(body: Body) -> Option<Vec<u8>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(to_bytes(body, 2 * LONG)).ok().map(|bytes| bytes.to_vec())
+    }
+
+    fn get(dir: &Path, method: &Method, range: &str) -> Got {
+        let response = answer(dir, method, range);
+        assert!(response.extensions().get::<Download>().is_some(), "it may take its time");
+        let (parts, body) = response.into_parts();
+        let announced = hyper::body::Body::size_hint(&body).exact();
+        let body = received(body).expect("a body");
+        assert_eq!(announced, Some(body.len() as u64));
+        Got { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    #[test]
+    fn several_ranges_are_answered_with_several_parts() {
+        let (dir, long) = (with_long(), long());
+        let got = get(dir.path(), &Method::GET, "bytes=0-9,299990-,150000-299000,400000-");
+        assert_eq!((got.status, got.header("content-range")), (206, ""));
+        assert_eq!(got.header("content-length"), got.body.len().to_string());
+        let bytes = |from: usize, to: usize| (from, long[from..to].to_vec());
+        assert_eq!(got.parts(), [bytes(0, 10), bytes(299_990, LONG), bytes(150_000, 299_001)]);
+    }
+
+    #[test]
+    fn a_single_part_that_is_left_is_sent_as_it_is() {
+        let (dir, long) = (with_long(), long());
+        for range in ["bytes=0-9", "bytes=0-4,5-9", "bytes=400000-,0-9"] {
+            let got = get(dir.path(), &Method::GET, range);
+            assert_eq!((got.status, got.header("content-range")), (206, "bytes 0-9/300000"), "{range}");
+            assert_eq!((got.header("content-type"), &got.body[..]), ("application/x-rpm", &long[..10]), "{range}");
+        }
+        let got = get(dir.path(), &Method::GET, "bytes=300000-,400000-");
+        assert_eq!((got.status, got.header("content-range"), got.body.len()), (416, "bytes */300000", 0));
+    }
+
+    #[test]
+    fn the_headers_of_several_parts_are_the_same_without_them() {
+        let dir = with_long();
+        let with_any_boundary = |mut got: Got| {
+            let boundary = got.header("content-type").rsplit_once('=').expect("a boundary").1.to_owned();
+            assert_eq!(boundary.len(), 32);
+            got.headers
+                .insert("content-type", got.header("content-type").replace(&boundary, "").parse().expect("text"));
+            (got.status, got.headers)
+        };
+        let [head, got] = [Method::HEAD, Method::GET].map(|method| get(dir.path(), &method, "bytes=0-9,20-29"));
+        assert_eq!(head.body.len(), 0);
+        assert_eq!(with_any_boundary(head), with_any_boundary(got));
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_meanwhile_breaks_off_an_answer_with_several_parts() {
+        let dir = with_long();
+        let response = answer(dir.path(), &Method::GET, "bytes=0-9,200000-");
+        let file = File::options().write(true).open(dir.path().join("a.rpm")).expect("opened");
+        file.set_len(250_000).expect("shorter");
+        assert_eq!(received(response.into_body()), None);
+    }
+
+    /// A range as clients write it, near the ends of pieces and of the file or anywhere.
+    fn range() -> impl Strategy<Value = (String, std::ops::Range<usize>)> {
+        let place = prop_oneof![0..40_usize, 131_060..131_090_usize, LONG - 20..LONG + 20, 0..LONG + 1000,];
+        let length = prop_oneof![1..40_usize, 1..20_000_usize];
+        (place, length, 0..10_u8).prop_map(|(from, length, form)| {
+            let cut = |from: usize, to: usize| from.min(LONG)..to.min(LONG);
+            match form {
+                0 if from > LONG - 1000 => (format!("{from}-"), cut(from, LONG)),
+                1 => (format!("-{length}"), cut(LONG - length, LONG)),
+                _ => (format!("{from}-{}", from + length - 1), cut(from, from + length)),
+            }
+        })
+    }
+
+    #[test]
+    fn what_a_client_puts_together_from_any_ranges_is_the_file() {
+        let (dir, long) = (with_long(), long());
+        proptest!(|(ranges in proptest::collection::vec(range(), 1..24))| {
+            let asked: Vec<_> = ranges.iter().map(|(text, _)| text.as_str()).collect();
+            let got = get(dir.path(), &Method::GET, &format!("bytes={}", asked.join(",")));
+            let mut wanted = vec![false; LONG];
+            for (_, bytes) in &ranges {
+                wanted[bytes.clone()].fill(true);
+            }
+            let is_any = wanted.contains(&true);
+            prop_assert_eq!(got.status == 416, !is_any);
+            if !is_any {
+                return Ok(());
+            }
+            prop_assert_eq!(got.header("content-length"), got.body.len().to_string());
+            // Never more than the file and the heads.
+            prop_assert!(got.body.len() <= LONG + 17 * 160);
+            let (mut put_together, mut seen) = (vec![0; LONG], vec![false; LONG]);
+            for (from, bytes) in got.parts() {
+                let place = from..from + bytes.len();
+                prop_assert!(!seen[place.clone()].contains(&true), "sent twice");
+                seen[place.clone()].fill(true);
+                put_together[place].copy_from_slice(&bytes);
+            }
+            for at in 0..LONG {
+                prop_assert!(!seen[at] || put_together[at] == long[at], "at {}", at);
+            }
+            // What was asked for and nothing else, or everything.
+            let is_right = if got.status == 206 { seen == wanted } else { !seen.contains(&false) };
+            prop_assert!(is_right);
+        });
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod adoption_sweep;
 mod attack;
 mod attributes;
 mod bad_days;
+mod byte_ranges;
 mod calendar;
 mod calls;
 mod campaign;
