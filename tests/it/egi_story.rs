@@ -5,7 +5,7 @@
 use crate::cast::{good, listed, notices, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
-use crate::site::{Site, Wish, said};
+use crate::site::{Site, Wish, request, said};
 
 const DAY: i64 = 24 * 60 * 60;
 const TEAMS: [(&str, &str); 3] =
@@ -64,6 +64,13 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
         good(&site, "srm", &[&["team", "add", team, "--ngi", ngi], observer].concat());
     }
     good(&site, "srm", &["assign", "rt-1", TEAMS[0].0, TEAMS[1].0, TEAMS[2].0]);
+    // Whoever is known sees who belongs to a team (S0-09), and nobody else does.
+    let shown = good(&site, "srm", &["team", "show", TEAMS[0].0]);
+    assert!(shown.contains("\nmembers       ea-NGI_IT-INFN-T1\n") && shown.contains("rt-1: assigned\n"), "{shown}");
+    let anybody = request(site.address(), "GET", "/api/v1/teams?ngi=NGI_IT", &[], b"").unwrap();
+    let teams: serde_json::Value = serde_json::from_slice(&anybody.body).unwrap();
+    assert_eq!((teams.as_array().map(Vec::len), &teams[0]["members"]), (Some(1), &serde_json::Value::Null));
+    assert_eq!(good(&site, "srm", &["team", "list", "--ngi", "NGI_XX"]), "There are no such teams.\n");
     // 6: they answer, each for itself (S0-36).
     refused(&site, TEAMS[1].0, &["accept", "rt-1", TEAMS[0].0], "(role)");
     good(&site, TEAMS[2].0, &["accept", "rt-1", TEAMS[2].0]);
@@ -78,9 +85,14 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     let issue = "https://ggus.eu/?ticket_id=99";
     good(&site, TEAMS[0].0, &["issue", "add", "rt-1", issue, "--title", "it dies at start", "--show-stopper"]);
     assert!(why(&site, "rt-1", "Accepted").contains(&"show_stopper".to_owned()));
+    let stopping = good(&site, "srm", &["issue", "list", "--open", "--show-stopper"]);
+    assert!(stopping.contains("rt-1") && stopping.contains(issue), "{stopping}");
+    assert_eq!(good(&site, "srm", &["issue", "list", "--open", "--show-stopper", "--json"]).matches(issue).count(), 1);
     // 11: the exposure may be longer, with a reason (S0-44).
     refused(&site, TEAMS[0].0, &["extend", "rt-1", "2d", "--reason", "why"], "(role)");
     good(&site, "srm", &["extend", "rt-1", "2d", "--reason", "the show-stopper"]);
+    let shown = good(&site, "srm", &["show", "rt-1"]);
+    assert!(shown.contains("\nexposure      extended by 2d, by srm: the show-stopper\n"), "{shown}");
     // 12: they report (S0-45).
     good(&site, TEAMS[0].0, &["report", "add", "rt-1", TEAMS[0].0, "fail", "--summary", "see the ticket"]);
     assert!(why(&site, "rt-1", "Accepted").contains(&"report_fails".to_owned()));
