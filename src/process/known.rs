@@ -35,26 +35,25 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// A package that a rollout has brought beyond the tree of uploads, and where it lies.
     pub fn brought(self, rollout: &Rollout) -> Option<(Nevra, &'a TreeName)> {
-        self.lies(rollout, |trees| trees.get(1..).unwrap_or_default())
+        rollout.packages().find_map(|(dist, nevra)| {
+            let trees = self.rules.distributions.get(dist)?.trees.get(1..).unwrap_or_default();
+            let tree = trees.iter().find(|tree| self.world.has_brought(&rollout.id, dist, tree, nevra))?;
+            Some((nevra.clone(), tree))
+        })
     }
 
-    /// The same of the trees between that one and the last: early adopters have it.
+    /// A package of a rollout that early adopters have, whoever brought it there: it lies between that tree and the last.
     pub fn with_early_adopters(self, rollout: &Rollout) -> Option<(Nevra, &'a TreeName)> {
-        self.lies(rollout, between)
+        rollout.packages().find_map(|(dist, nevra)| {
+            let trees = between(&self.rules.distributions.get(dist)?.trees);
+            Some((nevra.clone(), trees.iter().find(|tree| self.world.lists(dist, tree, nevra))?))
+        })
     }
 
     /// The tree of early adopters to which a rollout has brought this package.
     pub fn has_in_test(self, rollout: &RolloutId, dist: &DistPath, nevra: &Nevra) -> Option<&'a TreeName> {
         let trees = &self.rules.distributions.get(dist)?.trees;
         between(trees).iter().find(|tree| self.world.has_brought(rollout, dist, tree, nevra))
-    }
-
-    fn lies(self, rollout: &Rollout, of: fn(&[TreeName]) -> &[TreeName]) -> Option<(Nevra, &'a TreeName)> {
-        rollout.packages().find_map(|(dist, nevra)| {
-            let trees = of(&self.rules.distributions.get(dist)?.trees);
-            let tree = trees.iter().find(|tree| self.world.has_brought(&rollout.id, dist, tree, nevra))?;
-            Some((nevra.clone(), tree))
-        })
     }
 
     /// The tree from which everybody installs.

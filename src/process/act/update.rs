@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::recorded;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{BundleId, RolloutId, Series};
-use crate::process::decision::Decision;
+use crate::process::decision::{Answer, Decision};
 use crate::process::fact::update::UpdateNumbered;
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
+use crate::process::world::bundles::Update;
 
 /// Gives the next number of a series to these rollouts, or to what is about to be released with a bundle. What is on its way
 /// to sites is that, or has come there without a number; one that has a number and stays behind gets the next one.
@@ -43,6 +44,14 @@ pub(in crate::process) fn number(
     findings.extend(rollouts.iter().filter_map(|rollout| unfit(known, rollout)));
     if !findings.is_empty() {
         return Decision::refused(findings);
+    }
+    // One that has its number and was not changed gets no other one.
+    let numbered = rollouts.first().and_then(|rollout| known.world.bundles.update_of(rollout));
+    let is_so =
+        |update: &&Update| update.series == *series && known.world.bundles.released_by(update).eq(rollouts.iter());
+    if let Some(update) = numbered.filter(is_so) {
+        let sentence = format!("update {} of {series} is exactly that already", update.number);
+        return Decision::answered(Answer::Conflict(sentence));
     }
     let number = known.world.bundles.last_update(series) + 1;
     recorded(

@@ -287,9 +287,9 @@ fn an_update_may_release_a_rollout_of_another_bundle() {
     assert_eq!(story.world.bundles.of(&id("u")).map(|(bundle, _)| bundle), Some(&named("B-2")));
     // Of a bundle, what is ready gets the number, wherever it is from; one that stays behind gets the next one.
     let announced = Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r", "u"]), reason: String::new() };
-    story.records(&mu(), announced).records(&mu(), number(&[]));
+    story.records(&mu(), announced).records(&mu(), number(&["u"])).records(&mu(), number(&[]));
     let update = story.world.bundles.update_of(&id("u")).expect("it is there");
-    assert!(update.rollouts.iter().eq(&ids(&["r", "u"])) && update.number == 2);
+    assert!(update.rollouts.iter().eq(&ids(&["r", "u"])) && update.number == 3);
     story.records(&ou(), approves_of("B-1", &["r", "u"]));
     story.records(&mu(), moves("In Production", &["r", "u"])).carried_out();
     assert_eq!(story.refuses(&mu(), number(&["r"])), "has_number");
