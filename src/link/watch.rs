@@ -20,6 +20,9 @@
 //! A new directory is watched first, then read, then hinted at: after that hint, everything is either seen by the scan
 //! or causes an event.
 //!
+//! An event may be old when it is read: it says where to look, and the disk says what is there. Otherwise an old "moved
+//! away" would undo what the scan after lost events has found, and the "moved back" may be among those that were lost.
+//!
 //! Where events are not available (network file systems do not report what other machines write; FUSE seldom does; the
 //! kernel may have no watches left), [`Watching::Polling`] says so, and the caller polls instead. All callers also scan
 //! from time to time.
@@ -207,20 +210,14 @@ fn watch_events(
     news: impl Fn(&Path) -> bool + Send + 'static,
     hint: impl Fn() + Send + 'static,
 ) -> std::io::Result<Events> {
-    let dir = rustix::fs::open(dir, OPEN, Permissions::empty())?;
-    let inotify = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
-    let (gap, over) = (Arc::default(), Arc::<AtomicBool>::default());
-    let mut watches = Watches {
-        inotify: Arc::clone(&inotify),
-        top: inotify::add_watch(&*inotify, proc_path(&dir), EVENTS)?,
-        dir,
-        news,
-        watched: BTreeMap::new(),
-        names: BTreeMap::new(),
-        gap: Arc::clone(&gap),
+    let watches = Watches::of(dir, news)?;
+    let over = Arc::<AtomicBool>::default();
+    let events = Events {
+        gap: Arc::clone(&watches.gap),
+        over: Arc::clone(&over),
+        inotify: Arc::clone(&watches.inotify),
+        top: watches.top,
     };
-    watches.go_through();
-    let events = Events { gap, over: Arc::clone(&over), inotify, top: watches.top };
     std::thread::Builder::new().name("watch".to_owned()).spawn(move || watches.follow(&over, &hint))?;
     Ok(events)
 }
@@ -261,6 +258,17 @@ struct Batch {
 }
 
 impl<N: Fn(&Path) -> bool> Watches<N> {
+    /// Watches `dir` and everything in it that is news.
+    fn of(dir: &Path, news: N) -> std::io::Result<Self> {
+        let dir = rustix::fs::open(dir, OPEN, Permissions::empty())?;
+        let inotify = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
+        let top = inotify::add_watch(&*inotify, proc_path(&dir), EVENTS)?;
+        let (watched, names) = (BTreeMap::new(), BTreeMap::new());
+        let mut watches = Self { inotify, top, dir, news, watched, names, gap: Arc::default() };
+        watches.go_through();
+        Ok(watches)
+    }
+
     /// Follows the events until the top is no longer watched.
     fn follow(mut self, over: &AtomicBool, hint: &impl Fn()) {
         let mut room = vec![MaybeUninit::uninit(); BATCH];
@@ -330,14 +338,9 @@ impl<N: Fn(&Path) -> bool> Watches<N> {
         if !what.contains(ReadFlags::ISDIR) {
             return;
         }
-        let known = self.names.get(&(watch, name.to_owned())).copied();
-        if what.contains(ReadFlags::MOVED_FROM) {
-            if let Some(known) = known {
-                self.leave(known);
-            }
-        } else if what.intersects(ReadFlags::CREATE.union(ReadFlags::MOVED_TO))
-            || (what.contains(ReadFlags::ATTRIB) && known.is_none())
-        {
+        let is_known = self.names.contains_key(&(watch, name.to_owned()));
+        let came = what.intersects(ReadFlags::CREATE.union(ReadFlags::MOVED_TO));
+        if came || what.contains(if is_known { ReadFlags::MOVED_FROM } else { ReadFlags::ATTRIB }) {
             self.enter(VecDeque::from([(watch, name.to_owned())]), &mut None);
         }
     }
@@ -355,8 +358,8 @@ impl<N: Fn(&Path) -> bool> Watches<N> {
         }
     }
 
-    /// Watches directories and those below them. Directories that were already watched are not scanned again, unless
-    /// all are (`seen`).
+    /// Watches what is now at these places, and the directories below; what was there before and is gone is left.
+    /// Directories that were already watched are not scanned again, unless all are (`seen`).
     fn enter(&mut self, mut todo: VecDeque<(i32, OsString)>, seen: &mut Option<BTreeSet<i32>>) {
         while let Some((above, name)) = todo.pop_front() {
             if self.watched.len() >= WATCHED_MAX && !self.names.contains_key(&(above, name.clone())) {
@@ -367,8 +370,20 @@ impl<N: Fn(&Path) -> bool> Watches<N> {
             if path.components().count() > DEPTH_MAX {
                 continue;
             }
-            // It may be gone, or be another thing by now; and what nobody may read is read by no look either.
-            let Ok(dir) = open_below(&self.dir, &path) else { continue };
+            let dir = match open_below(&self.dir, &path) {
+                Ok(dir) => dir,
+                // Gone, or another thing by now; and what nobody may read is read by no look either.
+                Err(Errno::ACCESS | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                    if let Some(gone) = self.names.get(&(above, name)) {
+                        self.leave(*gone);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    self.note(Gap::Refused(path, error));
+                    continue;
+                }
+            };
             let watch = match inotify::add_watch(&*self.inotify, proc_path(&dir), EVENTS) {
                 Ok(watch) => watch,
                 Err(Errno::ACCESS | Errno::NOENT | Errno::NOTDIR) => continue,
@@ -664,6 +679,30 @@ mod tests {
         rustix::fs::rename(&other, elsewhere.path().join("other")).expect("renamed");
         settle(dir.path(), &told);
         comes_to(&watching, 1);
+    }
+
+    #[test]
+    fn an_event_that_is_old_when_it_is_read_undoes_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+        std::fs::DirBuilder::new().recursive(true).create(one.join("inner")).expect("made");
+        let mut watches = Watches::of(dir.path(), |_: &Path| true).expect("watched");
+        rustix::fs::rename(&one, &other).expect("renamed");
+        watches.go_through();
+        // From before; that it came back to `other` is lost.
+        for (what, name) in [(ReadFlags::MOVED_FROM, "other"), (ReadFlags::MOVED_TO, "one")] {
+            watches.hear(watches.top, what.union(ReadFlags::ISDIR), Some(name.as_ref()), &mut Batch::default());
+        }
+        let watched = |watches: &Watches<_>| {
+            watches.watched.keys().filter_map(|watch| watches.path(*watch)).collect::<BTreeSet<PathBuf>>()
+        };
+        assert_eq!(watched(&watches), BTreeSet::from(["other".into(), "other/inner".into()]));
+        std::fs::remove_dir(other.join("inner")).expect("removed");
+        std::fs::remove_dir(&other).expect("removed");
+        std::fs::File::create(&other).expect("made");
+        let moved = ReadFlags::MOVED_FROM.union(ReadFlags::ISDIR);
+        watches.hear(watches.top, moved, Some("other".as_ref()), &mut Batch::default());
+        assert_eq!(watched(&watches), BTreeSet::new(), "a file is there now");
     }
 
     #[test]
