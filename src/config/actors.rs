@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::mentions::{Granted, Notebook, Purpose, SECRET_EXAMPLE};
+use super::mentions::{Granted, Holder, Notebook, Purpose, SECRET_EXAMPLE};
 use super::settings::{Outgoing, Sso, Token, Webhook};
 use super::values::{Names, set_of, words};
 use crate::domain::names::{Actor, DistPath, HookName, Role};
@@ -36,7 +36,7 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
     let secrets = section.need("secret", SECRET_EXAMPLE).and_then(|v| secrets(&v, notebook));
     let granted = match (section.get("roles"), section.get("grant")) {
         (None, None) => Some(vec![Grant { role: Role::TRACKER, scope: Scope::Site }]),
-        (roles, limited) => grants(roles, limited, notebook),
+        (roles, limited) => grants(roles, limited, Holder::Many, notebook),
     };
     section.close();
     kind?;
@@ -103,16 +103,17 @@ fn address(text: &str) -> Result<String, String> {
 /// Every valid `[[token]]`, in the order of the file.
 pub fn tokens(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Token> {
     let mut names = Names::default();
-    value.sections().into_iter().filter_map(|section| token(section, &mut names, notebook)).collect()
+    let numbered = value.sections().into_iter().enumerate();
+    numbered.filter_map(|(number, section)| token(section, Holder::Person(number), &mut names, notebook)).collect()
 }
 
-fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Token> {
+fn token(mut section: Section<'_, '_>, holder: Holder, names: &mut Names, notebook: &mut Notebook) -> Option<Token> {
     let actor = section.need("actor", "actor = \"jane\"").and_then(|v| {
         let actor = actor(&v)?;
         names.note(actor.as_str(), &v, "has two tokens");
         Some(actor)
     });
-    let granted = own_grants(&mut section, "roles = [\"verifier\"]", notebook);
+    let granted = own_grants(&mut section, "roles = [\"verifier\"]", holder, notebook);
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, team));
     section.close();
@@ -149,7 +150,7 @@ fn group(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
         names.note(&name, &v, "names two groups");
         Some(name)
     });
-    let granted = own_grants(&mut section, "roles = [\"srm\"]", notebook);
+    let granted = own_grants(&mut section, "roles = [\"srm\"]", Holder::Many, notebook);
     section.close();
     Some((name?, granted?))
 }
@@ -174,24 +175,30 @@ fn header(value: &Value<'_, '_>) -> Option<String> {
 }
 
 /// The roles of somebody who has some: everywhere, or somewhere.
-fn own_grants(section: &mut Section<'_, '_>, example: &'static str, notebook: &mut Notebook) -> Option<Vec<Grant>> {
+fn own_grants(
+    section: &mut Section<'_, '_>,
+    example: &'static str,
+    holder: Holder,
+    notebook: &mut Notebook,
+) -> Option<Vec<Grant>> {
     let limited = section.get("grant");
     let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", example) };
-    grants(roles, limited, notebook)
+    grants(roles, limited, holder, notebook)
 }
 
 /// The roles that hold everywhere, and those that hold somewhere.
 fn grants(
     everywhere: Option<Value<'_, '_>>,
     limited: Option<Value<'_, '_>>,
+    holder: Holder,
     notebook: &mut Notebook,
 ) -> Option<Vec<Grant>> {
-    let everywhere = everywhere.map_or_else(|| Some(BTreeSet::new()), |v| roles(&v, notebook));
+    let everywhere = everywhere.map_or_else(|| Some(BTreeSet::new()), |v| roles(&v, holder, &[], notebook));
     let sections = limited.map(|v| v.sections()).unwrap_or_default();
     let mut all: Vec<Grant> = vec![];
     let mut is_whole = true;
     for section in sections {
-        match within(section, notebook) {
+        match within(section, holder, notebook) {
             Some(grants) => all.extend(grants),
             None => is_whole = false,
         }
@@ -201,10 +208,10 @@ fn grants(
 }
 
 /// `[[token.grant]]`: each of its roles in each of its distributions for each of its stacks.
-fn within(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Vec<Grant>> {
+fn within(mut section: Section<'_, '_>, holder: Holder, notebook: &mut Notebook) -> Option<Vec<Grant>> {
     let own = section.need("roles", "roles = [\"srm\"]");
-    let roles = own.as_ref().and_then(|v| roles(v, notebook));
     let dists = section.get("distributions").map_or(Some(vec![]), |v| some(&v).and_then(|()| dists(&v, notebook)));
+    let roles = own.as_ref().and_then(|v| roles(v, holder, dists.as_deref().unwrap_or_default(), notebook));
     let stacks = section.get("stacks").map_or(Some(vec![]), |v| some(&v).and_then(|()| set_of(&v, stack)));
     section.close();
     let (roles, dists, stacks) = (roles?, dists?, stacks?);
@@ -271,7 +278,8 @@ fn secrets(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<PathBuf
     list.iter().map(|element| notebook.secret(element, Purpose::Secret)).collect()
 }
 
-fn roles(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<BTreeSet<Role>> {
+/// The roles that somebody has, and that hold in these distributions; in all of them if there are none.
+fn roles(value: &Value<'_, '_>, holder: Holder, dists: &[DistPath], notebook: &mut Notebook) -> Option<BTreeSet<Role>> {
     let list = value.list()?;
     if list.is_empty() {
         value.complain("is empty, so this actor cannot do anything", Some("for example: [\"verifier\"]".to_owned()));
@@ -279,7 +287,7 @@ fn roles(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<BTreeSet<Role
     let roles = set_of(value, role)?;
     // Which roles there are, the procedures say.
     let written = list.iter().filter(|v| v.is_text()).filter_map(|v| Some((v.text()?.parse().ok()?, v.spot())));
-    notebook.roles.extend(written.map(|(role, at)| Granted { role, at }));
+    notebook.roles.extend(written.map(|(role, at)| Granted { role, holder, dists: dists.to_vec(), at }));
     Some(roles.into_iter().collect())
 }
 

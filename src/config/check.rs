@@ -8,7 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::mentions::{Granted, Purpose};
+use super::mentions::{Granted, Holder, Purpose};
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, holidays, keyfiles, secrets, strays};
@@ -178,17 +178,23 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
         // Said once, and not of every step.
         return;
     }
+    let of = outcome.distributions.iter().find(|(known, _)| *known == number);
+    let Some((_, Distribution { path, .. })) = of else { return };
     let at = outcome.places.of(&format!("distribution[{number}].procedure"));
+    let is_had = |role: &Role| granted.iter().any(|granted| granted.is_in(role, path));
     for role in workflow.roles().collect::<BTreeSet<_>>() {
-        if !Role::KNOWN.contains(role) && granted.iter().all(|granted| granted.role != *role) {
+        if !Role::KNOWN.contains(role) && !is_had(role) {
             let hint = did_you_mean(role.as_str(), Role::KNOWN.iter().map(Role::as_str));
-            findings.note(&at, format!("it names the role `{role}`, which no token or webhook has"), hint);
+            findings.note(&at, format!("it names the role `{role}`, which no token or webhook has in {path}"), hint);
         }
     }
-    let asked = workflow.transitions().iter().flat_map(|step| approvals::roles(step).map(move |role| (step, role)));
-    for (step, role) in asked.filter(|(_, role)| granted.iter().all(|granted| granted.role != **role)) {
+    let asked =
+        workflow.transitions().iter().flat_map(|step| approvals::asked_for(step).map(move |asked| (step, asked)));
+    for (step, (role, each)) in asked {
+        let of_role = granted.iter().filter(|granted| granted.is_in(role, path));
+        let Some(has) = too_few(of_role, role, each) else { continue };
         let what = format!(
-            "nobody can approve the step from {} to {}: nobody has the role {role}; it could only be overridden",
+            "nobody can approve the step from {} to {}: {has} in {path}; it could only be overridden",
             step.from, step.to
         );
         let hint = format!("give {role} to somebody, or name another role in the procedure");
@@ -198,15 +204,27 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
             findings.note(&at, what, Some(hint));
         }
     }
-    let nobody = |who: &BTreeSet<Role>| !granted.iter().any(|granted| who.contains(&granted.role));
+    let nobody = |who: &BTreeSet<Role>| !who.iter().any(is_had);
     for step in workflow.transitions().iter().filter(|step| nobody(&step.who)) {
         let roles = step.who.iter().map(Role::as_str).collect::<Vec<_>>().join(", ");
         let what = format!(
-            "nobody can take the step from {} to {}: no token or webhook has one of its roles ({roles})",
+            "nobody can take the step from {} to {}: no token or webhook has one of its roles ({roles}) in {path}",
             step.from, step.to
         );
         findings.note(&at, what, None);
     }
+}
+
+/// Why those who have a role are not as many as have to approve something.
+fn too_few<'g>(granted: impl Iterator<Item = &'g Granted>, role: &Role, needed: usize) -> Option<String> {
+    let holders: BTreeSet<Holder> = granted.map(|granted| granted.holder).collect();
+    if holders.contains(&Holder::Many) || holders.len() >= needed {
+        return None;
+    }
+    Some(match holders.len() {
+        0 => format!("nobody has the role {role}"),
+        some => format!("{needed} people of the role {role} have to, and only {some} can"),
+    })
 }
 
 /// Changes that nobody could approve, where the site says how they are handled.
@@ -216,15 +234,17 @@ fn changes(outcome: &Outcome, findings: &mut Findings) {
     if granted.is_empty() || settings.changes == ChangePolicy::default() {
         return;
     }
-    for role in settings.changes.from.iter().filter(|role| granted.iter().all(|granted| granted.role != **role)) {
-        let what = format!("nobody can approve changes for {role}: no token has that role, so no change is accepted");
-        findings.note(&at, what, None);
+    let ChangePolicy { from, each, .. } = &settings.changes;
+    for role in from {
+        let of_role = granted.iter().filter(|granted| granted.role == *role);
+        let Some(has) = too_few(of_role, role, *each) else { continue };
+        findings.note(&at, format!("nobody can approve changes for {role}: {has}, so no change is accepted"), None);
     }
 }
 
 /// Roles that mean nothing: nobody could do anything with them.
 fn roles(outcome: &Outcome, known: &BTreeSet<Role>, findings: &mut Findings) {
-    for Granted { role, at } in outcome.notebook.roles.iter().filter(|granted| !known.contains(&granted.role)) {
+    for Granted { role, at, .. } in outcome.notebook.roles.iter().filter(|granted| !known.contains(&granted.role)) {
         let names = || known.iter().map(Role::as_str);
         let hint = did_you_mean(role.as_str(), names()).unwrap_or_else(|| format!("there are {}", list_of(names())));
         findings.complain(at, format!("no procedure of this site names the role `{role}`"), Some(hint));

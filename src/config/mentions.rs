@@ -81,13 +81,33 @@ pub struct AdoptedException {
     pub at: Spot,
 }
 
+/// Who has a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// The actor of the token with this number in the file, from 0.
+    Person(usize),
+    /// Any number of people: a group, or those for whom a webhook speaks.
+    Many,
+}
+
 /// A role that somebody has, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
     /// The role.
     pub role: Role,
+    /// Who has it.
+    pub holder: Holder,
+    /// The distributions in which it holds; all of them if there are none.
+    pub dists: Vec<DistPath>,
     /// The position of its name.
     pub at: Spot,
+}
+
+impl Granted {
+    /// Whether somebody has this role in a distribution, at least for some stack.
+    pub fn is_in(&self, role: &Role, dist: &DistPath) -> bool {
+        self.role == *role && (self.dists.is_empty() || self.dists.contains(dist))
+    }
 }
 
 /// What the readers have recorded.

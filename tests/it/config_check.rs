@@ -180,6 +180,8 @@ impl Site {
             [[transition]]\nfrom = \"New\"\nto = \"Released\"\nwho = [\"srm\"]\n\
             move = { from = \"untested\", to = \"production\" }\n";
         self.put("procedures/hasty.toml", hasty, 0o644);
+        let pair = format!("{short}gates = [{{ name = \"approvals\", from = [\"omb\"], each = 2 }}]\n");
+        self.put("procedures/pair.toml", pair, 0o644);
         let own = short.replacen("srm", "release-manager", 1).replace("\"srm\"", "\"srn\"");
         self.put("procedures/own.toml", format!("submit = [\"release-manager\"]\n{own}"), 0o644);
     }

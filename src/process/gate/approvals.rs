@@ -25,9 +25,10 @@ pub(super) const GATE: Gate = Gate {
     judge,
 };
 
-/// The roles whose approval a step asks for.
-pub fn roles(step: &Transition) -> impl Iterator<Item = &Role> {
-    step.gates.iter().filter(|gate| gate.name == NAME).flat_map(|gate| gate.terms.roles(FROM.name))
+/// The roles whose approval a step asks for, and how many people of each have to give it.
+pub fn asked_for(step: &Transition) -> impl Iterator<Item = (&Role, usize)> {
+    let gates = step.gates.iter().filter(|gate| gate.name == NAME);
+    gates.flat_map(|gate| gate.terms.roles(FROM.name).map(|role| (role, of_each(&gate.terms))))
 }
 
 /// Whether a step asks for the approval of a role of every rollout, and not only of some by their importance.
@@ -38,8 +39,17 @@ pub fn is_always_asked(step: &Transition, role: &Role) -> bool {
     gates.any(|gate| asks(&gate.terms))
 }
 
+/// The roles whose approval a step asks for.
+pub fn roles(step: &Transition) -> impl Iterator<Item = &Role> {
+    asked_for(step).map(|(role, _)| role)
+}
+
+fn of_each(terms: &Terms) -> usize {
+    terms.count(EACH.name).unwrap_or(1)
+}
+
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
-    let each = terms.count(EACH.name).unwrap_or(1);
+    let each = of_each(terms);
     let four_eyes = terms.flag(FOUR_EYES.name);
     let approvals = case.world.dossiers.of(&case.rollout.id).map(|dossier| &dossier.approvals);
     let counts = |state: &String, by: &Actor| {
