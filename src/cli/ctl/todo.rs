@@ -1,9 +1,12 @@
 //! `rolloutctl todo`: what whoever asks has to do, or can do now.
 
-use super::words::{document, moment, own_name};
+use std::fmt::Write as _;
+
+use super::words::{ago, document, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
+use crate::domain::legible;
 use crate::web::api::todo::DutyBody;
 
 /// Shows what you have to do and what you can do now, most urgent first
@@ -26,11 +29,24 @@ fn show(duties: &[DutyBody], program: &str, width: usize) -> String {
         return "There is nothing that you have to do or can do now.\n".to_owned();
     }
     let row = |duty: &DutyBody| {
-        let by = duty.by.as_deref().map(moment).unwrap_or_default();
+        let by = duty.by.as_deref().map(ago).unwrap_or_default();
         let by = if duty.overdue { format!("{by} overdue") } else { by };
         vec![by, duty.what.clone(), format!("{program} {}", duty.command)]
     };
-    table::lay_out(&["BY", "WHAT", "COMMAND"], &duties.iter().map(row).collect::<Vec<_>>(), width)
+    let rows: Vec<Vec<String>> = duties.iter().map(row).collect();
+    let table = table::lay_out(&["BY", "WHAT", "COMMAND"], &rows, usize::MAX);
+    if table.lines().all(|line| line.chars().count() <= width) { table } else { below_each_other(duties, program) }
+}
+
+/// Each duty with its command below it, so that whoever copies that has all of it.
+fn below_each_other(duties: &[DutyBody], program: &str) -> String {
+    let mut text = String::new();
+    for duty in duties {
+        let due = if duty.overdue { "was due" } else { "due" };
+        let by = duty.by.as_deref().map(|by| format!(" ({due} {})", ago(by))).unwrap_or_default();
+        let _ = writeln!(text, "{}{by}\n    {program} {}", legible::line(&duty.what), legible::line(&duty.command));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -61,6 +77,7 @@ mod tests {
             duty(None, false, "rt-3 can go from Verified to Ready for Rollout", "move rt-3 'Ready for Rollout'"),
         ];
         insta::assert_snapshot!(show(&all, "rolloutctl", 160));
+        insta::assert_snapshot!(show(&all, "rolloutctl", 100));
         insta::assert_snapshot!(show(&[], "rolloutctl", 100));
     }
 }
