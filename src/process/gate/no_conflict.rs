@@ -1,5 +1,8 @@
 //! Does another open bundle, or a rollout in a tree of early adopters, have a package of the same name (S1-14)?
 //!
+//! What was rejected, or is released, and of which early adopters have nothing any more is in nobody's way, although its bundle
+//! may still be open.
+//!
 //! With `shares`, whoever takes the step is also told which other bundles use that tree now: nothing conflicts as long as their
 //! packages are other ones, and early adopters get both.
 
@@ -8,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{BundleId, RolloutId};
-use crate::domain::rollout::Part;
+use crate::domain::rollout::{Part, Rollout};
 use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::fact::bundle::told;
+use crate::process::known::Known;
 
 const SHARES: TermForm =
     TermForm { name: "shares", kind: TermKind::Tree, required: false, example: "shares = \"delta\"" };
@@ -31,10 +35,10 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
         let named: Vec<_> = world.packages.named(&part.dist, name).map(|(nevra, _)| nevra).collect();
         let rollouts = named
             .into_iter()
-            .flat_map(|nevra| world.rollouts.naming(&part.dist, nevra).map(move |rollout| (nevra, &rollout.id)));
-        let others = rollouts.filter(|(_, other)| **other != case.rollout.id);
+            .flat_map(|nevra| world.rollouts.naming(&part.dist, nevra).map(move |rollout| (nevra, rollout)));
+        let others = rollouts.filter(|(_, other)| other.id != case.rollout.id && !is_over(case.known, other));
         others
-            .filter_map(|(nevra, other)| {
+            .filter_map(|(nevra, Rollout { id: other, .. })| {
                 if let Some((id, _)) = world.bundles.of(other) {
                     return (Some(id) != own).then(|| format!("The bundle {id} also has {name}: in {other}."));
                 }
@@ -57,6 +61,13 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let used = in_use(case, terms).map(|sentence| Finding::new(Verdict::Pass, "tree_in_use", format!("{sentence}.")));
     findings.extend(used);
     findings
+}
+
+/// Whether nothing more is to come of a rollout, and early adopters have none of its packages.
+fn is_over(known: Known<'_>, rollout: &Rollout) -> bool {
+    rollout.plan.is_none()
+        && known.with_early_adopters(rollout).is_none()
+        && (known.is_rejected(rollout) || known.is_released(&rollout.id))
 }
 
 /// Which other bundles use the tree that the procedure names.

@@ -223,6 +223,16 @@ impl Model {
         rollout.plan.is_some() || rollout.packages.iter().any(lies)
     }
 
+    /// Whether it was rejected or released, and early adopters have nothing of it.
+    pub(super) fn is_over(&self, id: &RolloutId) -> bool {
+        let rollout = &self.rollouts[id];
+        let in_production = |package: &Package| {
+            self.lies.get(package).is_some_and(|trees| trees.keys().any(|it| it.as_str() == "production"))
+        };
+        let is_rejected = ["Rejected", "Withdrawn"].contains(&&*rollout.state);
+        !self.is_with_early_adopters(id) && (is_rejected || rollout.packages.iter().all(in_production))
+    }
+
     /// Whether what the release notes of a bundle list has been deployed, where that is asked for.
     fn is_deployed(&self, bundle: &BundleId, rules: &Rules) -> bool {
         let Some(bundle) = self.bundles.get(bundle) else { return false };

@@ -111,7 +111,8 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         "no_conflict" => known.packages.iter().all(|(dist, nevra)| {
             let own = bundle().map(|(bundle, _)| bundle);
             let others = model.bundles.iter().filter(|(other, bundle)| !bundle.closed && Some(*other) != own);
-            let mut rollouts = others.flat_map(|(_, bundle)| &bundle.members).map(|id| &model.rollouts[id]);
+            let members = others.flat_map(|(_, bundle)| &bundle.members).filter(|id| !model.is_over(id));
+            let mut rollouts = members.map(|id| &model.rollouts[id]);
             // Only what was taken in counts.
             let same =
                 |other: &Package| other.0 == *dist && other.1.name() == nevra.name() && model.lies.contains_key(other);

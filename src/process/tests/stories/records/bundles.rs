@@ -381,6 +381,17 @@ fn a_bundle_goes_to_delta_as_soon_as_one_of_its_rollouts_is_ready() {
     assert_eq!(story.refuses(&mu(), moves("Rolling out", &[])), "repository_conflict");
 }
 
+/// S1-14: what was rejected before early adopters had it holds up no other bundle, although its own one stays open.
+#[test]
+fn a_rejected_member_of_an_open_bundle_is_no_conflict() {
+    let mut story = patches();
+    story.records(&mu(), joins("B-2", &["t"]));
+    assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &[])), "repository_conflict");
+    story.move_as(&[Role::ADMIN], "t", "Rejected").carried_out();
+    assert!(story.world.bundles.get(&named("B-2")).is_some_and(|bundle| bundle.members.contains(&id("t"))));
+    story.records(&ou(), moves("Ready for Rollout", &[]));
+}
+
 /// S1-14: a tree that another bundle uses is no conflict, and whoever moves something there is told.
 #[test]
 fn whoever_uses_a_tree_that_another_bundle_uses_is_told() {
