@@ -99,8 +99,9 @@ pub struct Transition {
 /// When somebody is told something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Occasion {
-    /// A rollout has come into this state, and its packages are where they should be then.
-    Entered(State),
+    /// A rollout has come into a state, from one of these or from any if there are none, and its packages are where they
+    /// should be then.
+    Entered(State, Vec<State>),
     /// All rollouts of an update have come into the last tree.
     UpdateReleased,
     /// A file was refused that looks as if somebody had tampered with it.
@@ -112,7 +113,11 @@ pub enum Occasion {
 impl fmt::Display for Occasion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Entered(state) => write!(f, "a rollout has come into {state}"),
+            Self::Entered(state, from) if from.is_empty() => write!(f, "a rollout has come into {state}"),
+            Self::Entered(state, from) => {
+                let from: Vec<&str> = from.iter().map(State::as_str).collect();
+                write!(f, "a rollout has come into {state} from {}", from.join(" or "))
+            }
             Self::UpdateReleased => f.write_str("an update is released"),
             Self::Security => f.write_str("a file looks tampered with"),
             Self::Fact(kind, None) => write!(f, "`{kind}`"),
@@ -185,6 +190,8 @@ pub struct DraftNotice {
     pub of: Option<&'static str>,
     /// Only of rollouts in this state, in any spelling; without a kind of fact, when they have come into it.
     pub state: Option<String>,
+    /// Only if they have come from one of these; from any if there are none.
+    pub from: Vec<String>,
     /// Who is told.
     pub to: Vec<Group>,
     /// What.
@@ -347,9 +354,17 @@ impl Workflow {
                 say(part, "nobody is told".to_owned());
             }
             let state = notice.state.as_deref().map(find).transpose();
-            let when = state.and_then(|state| match (notice.of, state) {
+            let from = notice.from.iter().map(|text| find(text)).collect::<Result<Vec<State>, String>>();
+            let when = state.and_then(|state| Ok((state, from?))).and_then(|(state, from)| match (notice.of, state) {
                 (None, None) => Err("a notice has a `state`, or an `of` with the kind of fact it is about".to_owned()),
-                (None, Some(state)) => Ok(Occasion::Entered(state)),
+                (None, Some(state)) => {
+                    let leads = |from: &&State| transitions.iter().any(|step| step.from == **from && step.to == state);
+                    match from.iter().find(|from| !leads(from)) {
+                        Some(from) => Err(format!("no transition leads from {from} to {state}")),
+                        None => Ok(Occasion::Entered(state, from)),
+                    }
+                }
+                (Some(_), _) if !from.is_empty() => Err("`from` needs a `state`, and no `of`".to_owned()),
                 (Some(UPDATE_RELEASED), None) => Ok(Occasion::UpdateReleased),
                 (Some(SECURITY), None) => Ok(Occasion::Security),
                 (Some(of @ (UPDATE_RELEASED | SECURITY)), Some(_)) => Err(format!("`{of}` has no `state`")),

@@ -174,10 +174,13 @@ fn notice(mut table: Section<'_, '_>, kinds: &[&'static str]) -> Option<DraftNot
         kinds.iter().copied().chain([UPDATE_RELEASED, SECURITY]).map(|kind| (kind, kind)).collect();
     let of = table.get("of").map_or(Some(None), |v| v.one_of(&words).map(Some));
     let state = table.get("state").map_or(Some(None), |v| v.text().map(|text| Some(text.to_owned())));
+    let from = table
+        .get("from")
+        .map_or_else(|| Some(Vec::new()), |v| v.list()?.iter().map(|one| one.text().map(str::to_owned)).collect());
     let to = table.need("to", "to = [\"srm\"]").and_then(|v| v.list()?.iter().map(Value::parse).collect());
     let template = table.need("template", "template = \"released\"").and_then(|v| v.parse::<TemplateName>());
     table.close();
-    Some(DraftNotice { of: of?, state: state?, to: to?, template: template? })
+    Some(DraftNotice { of: of?, state: state?, from: from?, to: to?, template: template? })
 }
 
 /// What they are told.

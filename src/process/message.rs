@@ -72,7 +72,7 @@ fn notices<'r>(rules: &'r DistRules, fact: &Fact) -> impl Iterator<Item = &'r No
     let is_suspicious = suspicious(fact).is_some();
     let releases = matches!(fact, Fact::Done(_) | Fact::UpdateNumbered(_) | Fact::Moved(Moved { plan: None, .. }));
     rules.workflow.notices().iter().filter(move |notice| match &notice.when {
-        Occasion::Entered(_) => enters,
+        Occasion::Entered(..) => enters,
         Occasion::UpdateReleased => releases,
         Occasion::Security => is_suspicious,
         Occasion::Fact(of, _) => *of == kind || (enters && *of == Assigned::NAME),
@@ -200,7 +200,10 @@ impl<'a> Event<'a> {
     fn is_occasion(&self, when: &Occasion) -> bool {
         let is_in = |state: &State| self.rollout.is_some_and(|rollout| rollout.state == *state);
         match when {
-            Occasion::Entered(state) => match self.fact {
+            Occasion::Entered(_, from) if !from.is_empty() && !self.left().is_some_and(|left| from.contains(left)) => {
+                false
+            }
+            Occasion::Entered(state, _) => match self.fact {
                 Fact::Submitted(Submitted { state: entered, .. }) | Fact::Moved(Moved { to: entered, .. }) => {
                     entered == state.as_str()
                 }
@@ -222,6 +225,11 @@ impl<'a> Event<'a> {
                 state.as_ref().is_none_or(is_in) && !is_early
             }
         }
+    }
+
+    /// The state in which the rollout was before.
+    fn left(&self) -> Option<&'a State> {
+        self.rollout?.left.as_ref()
     }
 
     /// Whether this may be what an update waited for: a rollout of it has come to everybody, or comes no more. What happens to it

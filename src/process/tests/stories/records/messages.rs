@@ -132,6 +132,14 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     assert_eq!(due(&part).iter().filter(|template| **template == "broadcast").count(), 1, "it was told already");
     story.records(&mu, moves("In Production", &["s"])).carried_out();
     assert_eq!(due(&story)[3..], ["update-is-numbered", "broadcast"]);
+    // What is taken back from production, every site hears of, and nobody is told of delta.
+    let mut back = story.clone();
+    back.moves(&ou, "Rejected").carried_out();
+    assert_eq!(due(&back)[5..], ["patch-is-rejected", "withdrawn"]);
+    insta::assert_snapshot!(
+        "a patch is taken back from production",
+        letters(&back).split("\n----\n").last().expect("one")
+    );
     // How urgent it is follows from the most urgent of its patches (S1-59, S1-61).
     let subject = |story: &Story| {
         let all = letters(story);
