@@ -203,16 +203,7 @@ fn inputs(view: &View, entries: usize) -> Vec<(String, Vec<Duration>)> {
 fn questions(view: &View, reader: &Reader, entries: usize) -> Vec<(String, Vec<Duration>)> {
     let nobody: Caller = story::admin();
     let id = |turn: usize| story::rollout(entries, turn);
-    let wanted = Wanted {
-        dist: None,
-        state: None,
-        package: None,
-        with: vec![],
-        text: None,
-        after: None,
-        since: None,
-        limit: 100,
-    };
+    let wanted = Wanted { limit: 100, ..Wanted::default() };
     let rare = Wanted { state: Some("Rejected".to_owned()), ..wanted.clone() };
     let of_package = Wanted { package: Some(story::package(0)), ..wanted.clone() };
     let history = |turn: usize| {

@@ -152,7 +152,7 @@ pub struct RolloutView {
 }
 
 /// Which rollouts are wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Of this distribution.
     pub dist: Option<DistPath>,
@@ -170,6 +170,14 @@ pub struct Wanted {
     pub since: Option<Timestamp>,
     /// At most this many.
     pub limit: usize,
+}
+
+impl Wanted {
+    /// Whether the wanted words are in the title or name of a rollout.
+    fn words_are_in(&self, rollout: &Rollout) -> bool {
+        let has = |words: &str, text: &str| words.to_lowercase().contains(text);
+        self.text.as_ref().is_none_or(|text| has(&rollout.title, text) || has(rollout.id.as_str(), text))
+    }
 }
 
 /// A place in the order of rollouts, which is that of their last changes.
@@ -267,16 +275,7 @@ impl View {
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
     pub fn rollouts(&self, wanted: &Wanted) -> (Vec<RolloutView>, Option<After>) {
-        let mut found = match &wanted.text {
-            None => self.matching(wanted),
-            // All have to be looked at.
-            Some(text) => {
-                let mut found = self.matching(&Wanted { limit: usize::MAX - 1, ..wanted.clone() });
-                let has = |words: &str| words.to_lowercase().contains(text);
-                found.retain(|rollout| has(&rollout.title) || has(rollout.id.as_str()));
-                found
-            }
-        };
+        let mut found = self.matching(wanted);
         if let Some(since) = wanted.since {
             found.truncate(found.partition_point(|rollout| rollout.since >= since));
         }
@@ -298,13 +297,16 @@ impl View {
             return self.described(wanted, fits);
         }
         let Some(nevra) = &wanted.package else {
-            return self.world.rollouts.newest(wanted.dist.as_ref(), fits, after, one_more);
+            let has_text =
+                |id: &RolloutId| self.world.rollouts.get(id).is_some_and(|rollout| wanted.words_are_in(rollout));
+            return self.world.rollouts.newest(wanted.dist.as_ref(), fits, after, has_text, one_more);
         };
         // Few name a package, so they are put in order here.
         let dists = self.world.rollouts.distributions().filter(|dist| wanted.dist.as_ref().is_none_or(|d| d == *dist));
         let mut naming: Vec<&Rollout> = dists.flat_map(|dist| self.world.rollouts.naming(dist, nevra)).collect();
         let is_called = |r: &Rollout| r.dists().any(|dist| fits(dist, &r.state));
-        naming.retain(|r| is_called(r) && after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id)));
+        let is_after = |r: &Rollout| after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id));
+        naming.retain(|r| is_called(r) && is_after(r) && wanted.words_are_in(r));
         naming.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
         naming.dedup_by_key(|rollout| &rollout.id);
         naming.truncate(one_more);
@@ -324,7 +326,8 @@ impl View {
         let names = |r: &Rollout| wanted.package.as_ref().is_none_or(|it| r.packages().any(|(_, nevra)| nevra == it));
         let is_after =
             |r: &Rollout| wanted.after.as_ref().is_none_or(|After((since, id))| (r.since, &r.id) < (*since, id));
-        found.retain(|r| r.dists().any(|dist| is_of(dist) && fits(dist, &r.state)) && names(r) && is_after(r));
+        let is_called = |r: &Rollout| r.dists().any(|dist| is_of(dist) && fits(dist, &r.state));
+        found.retain(|r| is_called(r) && names(r) && is_after(r) && wanted.words_are_in(r));
         found.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
         found.truncate(wanted.limit.saturating_add(1));
         found
@@ -551,16 +554,7 @@ mod tests {
     #[test]
     fn the_pages_of_a_list_have_each_rollout_once_and_the_newest_first() {
         let view = with_rollouts(250);
-        let wanted = |limit| Wanted {
-            dist: None,
-            state: None,
-            package: None,
-            with: vec![],
-            text: None,
-            after: None,
-            since: None,
-            limit,
-        };
+        let wanted = |limit| Wanted { limit, ..Wanted::default() };
         let whole = all_pages(&view, wanted(1_000));
         assert_eq!((whole.len(), whole[0].as_str(), whole[249].as_str()), (250, "r249", "r0"));
         for limit in [1, 7, 125, 249, 250] {

@@ -96,7 +96,8 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
 /// The rollouts of a distribution that have a way to go, as far as they are looked at.
 fn open<'a>(known: Known<'a>, dist: &'a DistPath, rules: &'a DistRules) -> impl Iterator<Item = &'a Rollout> {
     let states = rules.workflow.states().iter().filter(|state| rules.workflow.leaving(state).next().is_some());
-    let of_state = move |state| known.world.rollouts.newest(Some(dist), |_, other| other == state, None, LOOKED_AT);
+    let of_state =
+        move |state| known.world.rollouts.newest(Some(dist), |_, other| other == state, None, |_| true, LOOKED_AT);
     states.flat_map(of_state).filter(|rollout| !rollout.cancelled)
 }
 

@@ -190,7 +190,7 @@ pub(in crate::process) fn approve(
 
 /// What is to be approved of a bundle where nobody names it: its rollouts, and those that its release notes list of others, from
 /// which a step leads to that state; all its own ones if there are none yet (S1-38, S1-53).
-fn on_their_way<'b>(known: Known<'_>, id: &BundleId, bundle: &'b Bundle, state: &str) -> BTreeSet<&'b RolloutId> {
+fn on_their_way<'b>(known: Known<'b>, id: &'b BundleId, bundle: &'b Bundle, state: &str) -> BTreeSet<&'b RolloutId> {
     let leads = |rollout: &Rollout| {
         let rules = known.rules.of(&rollout.parts).ok();
         rules.is_some_and(|rules| {
@@ -198,8 +198,7 @@ fn on_their_way<'b>(known: Known<'_>, id: &BundleId, bundle: &'b Bundle, state: 
             to.is_ok_and(|to| rules.workflow.step(&rollout.state, to).is_ok())
         })
     };
-    let all = bundle.members.iter().chain(bundle.announced.iter().flatten());
-    let with_it = all.filter(|rollout| known.world.bundles.is_released_with(rollout, id));
+    let with_it = known.world.bundles.released_with(id);
     let there: BTreeSet<&RolloutId> =
         with_it.filter(|rollout| known.world.rollouts.get(rollout).is_some_and(leads)).collect();
     if there.is_empty() { bundle.members.iter().collect() } else { there }

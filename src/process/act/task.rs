@@ -73,8 +73,7 @@ pub(in crate::process) fn create(
 
 /// Why no site has to go back: all of the bundle is with the early adopters, or released (S1-47).
 fn nothing_left(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Option<Finding> {
-    let all: BTreeSet<&RolloutId> = bundle.members.iter().chain(bundle.announced.iter().flatten()).collect();
-    let mut rollouts = all.into_iter().filter_map(|id| known.world.rollouts.get(id));
+    let mut rollouts = bundle.named().filter_map(|id| known.world.rollouts.get(id));
     let is_there = |rollout: &Rollout| known.with_early_adopters(rollout).is_some() || known.is_released(&rollout.id);
     let sentence =
         || format!("All of the bundle {id} is with the early adopters or released, so no site has to go back.");

@@ -26,9 +26,8 @@ pub(in crate::process) fn number(
         Err(decision) => return decision,
     };
     let rollouts: BTreeSet<RolloutId> = match (rollouts, opened) {
-        ([], Some((id, bundle))) => {
-            let all = bundle.members.iter().chain(bundle.announced.iter().flatten());
-            let with_it = all.filter(|rollout| known.world.bundles.is_released_with(rollout, id));
+        ([], Some((id, _))) => {
+            let with_it = known.world.bundles.released_with(id);
             with_it.filter(|rollout| unfit(known, rollout).is_none()).cloned().collect()
         }
         (named, _) => named.iter().cloned().collect(),

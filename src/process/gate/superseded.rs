@@ -25,6 +25,5 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
 pub fn superseded_by<'w>(known: Known<'w>, id: &RolloutId) -> Option<&'w RolloutId> {
     let by = known.world.successors.of(id)?;
     let new = known.world.rollouts.get(by)?;
-    let is_rejected = known.rules.of(&new.parts).is_ok_and(|rules| rules.workflow.is_rejection(&new.state));
-    (!new.cancelled && !is_rejected).then_some(by)
+    (!new.cancelled && !known.is_rejected(new)).then_some(by)
 }

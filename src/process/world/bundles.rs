@@ -48,6 +48,12 @@ impl Bundle {
     pub fn lists(&self, rollout: &RolloutId) -> bool {
         self.announced.as_ref().is_some_and(|listed| listed.contains(rollout))
     }
+
+    /// Its members, and what its release notes list of others.
+    pub fn named(&self) -> impl Iterator<Item = &RolloutId> {
+        let others = self.announced.iter().flatten().filter(|listed| !self.members.contains(*listed));
+        self.members.iter().chain(others)
+    }
 }
 
 impl Update {
@@ -108,6 +114,12 @@ impl Bundles {
     /// Whether a rollout is released with this bundle.
     pub fn is_released_with(&self, rollout: &RolloutId, bundle: &BundleId) -> bool {
         self.releasing(rollout).iter().any(|(id, _)| *id == bundle)
+    }
+
+    /// The rollouts that are released with a bundle.
+    pub fn released_with<'b>(&'b self, id: &'b BundleId) -> impl Iterator<Item = &'b RolloutId> {
+        let all = self.get(id).into_iter().flat_map(Bundle::named);
+        all.filter(|rollout| self.is_released_with(rollout, id))
     }
 
     /// The bundles whose release notes list a rollout.

@@ -133,12 +133,13 @@ impl Rollouts {
     }
 
     /// Up to `limit` of those that changed last before `before`, or of all, the newest first: of one distribution or all,
-    /// in the states that `fits` or in all.
+    /// in the states that `fits`, and that are wanted.
     pub fn newest(
         &self,
         dist: Option<&DistPath>,
         fits: impl Fn(&DistPath, &State) -> bool,
         before: Option<&Place>,
+        is_wanted: impl Fn(&RolloutId) -> bool,
         limit: usize,
     ) -> Vec<&Rollout> {
         let end = before.map_or(Bound::Unbounded, |before| Bound::Excluded(before.clone()));
@@ -147,7 +148,8 @@ impl Rollouts {
         let wanted = sets.filter(|(dist, state, _)| fits(dist, state));
         // There are few states, and no more than `limit` of each can be among the newest.
         let newest = |set: &OrdSet<Place>| -> Vec<Place> {
-            set.range((Bound::Unbounded, end.clone())).rev().take(limit).cloned().collect()
+            let before = set.range((Bound::Unbounded, end.clone())).rev();
+            before.filter(|(_, id)| is_wanted(id)).take(limit).cloned().collect()
         };
         let mut places: Vec<Place> = wanted.flat_map(|(.., set)| newest(set)).collect();
         places.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,12 +1,13 @@
 //! Whole files: writing, linking, copying, removing.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 
-use super::error::{AtPath as _, DiskError};
+use super::error::{AtPath as _, DiskError, me};
 use super::kernel::Kernel;
 use super::{Access, Disk, TEMPORARY};
 use crate::domain::checksum::Sha256;
@@ -138,6 +139,18 @@ pub fn remove_below(dir: &Path) -> Result<(), DiskError> {
 /// # Errors
 /// With the path that failed.
 pub fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    sweep_if(disk, dir, |_| true)
+}
+
+/// The same in a directory where others write, too: files of theirs stay, whatever they are called.
+///
+/// # Errors
+/// With the path that failed.
+pub fn sweep_own(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    sweep_if(disk, dir, |entry| entry.metadata().is_ok_and(|meta| meta.uid() == me()))
+}
+
+fn sweep_if(disk: &dyn Disk, dir: &Path, is_ours: impl Fn(&DirEntry) -> bool) -> Result<(), DiskError> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -146,7 +159,8 @@ pub fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     for entry in entries {
         let entry = entry.at("list", dir)?;
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+        if is_file && is_temporary && is_ours(&entry) {
             disk.remove(&entry.path())?;
         }
     }

@@ -27,7 +27,7 @@ use rustix::fs::{AtFlags, Mode};
 
 pub(super) use error::READ_UPLOAD;
 pub use error::{AtPath, DiskError, me, remedy_of_missing, remedy_of_owner, user, way_on};
-pub use files::{Wanted, copy_over, link_over, put, remove_all, remove_below, sweep};
+pub use files::{Wanted, copy_over, link_over, put, remove_all, remove_below, sweep, sweep_own};
 pub use kernel::Kernel;
 pub use latch::Latched;
 

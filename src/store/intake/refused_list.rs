@@ -1,8 +1,8 @@
 //! The list of refused files that uploaders find in their own directory, for those who have no account anywhere else.
 //!
 //! `<incoming>/<distribution>/REFUSED.txt` has the rule, the finding and the remedy of each refused file that is kept, the newest
-//! first. It is written anew by the first scan after one has come or gone, and is removed with the last one. Whoever may write to the directory can
-//! remove or replace it; the daemon never reads it, and replaces whatever lies under its name.
+//! first. It is written anew by the first scan after one has come or gone, and is removed with the last one. Whoever may write to
+//! the directory can remove or replace it; the daemon never reads it, and replaces whatever lies under its name.
 //!
 //! Rejected: a file beside each refused one. They would be as many as the files, and an uploader's own file could have that name.
 
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::gate::Gate;
-use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
+use crate::store::disk::{self, Access, Disk, DiskError};
 use crate::store::evidence::Kept;
 
 /// Its name.
@@ -45,7 +45,7 @@ impl RefusedList {
 fn write(disk: &dyn Disk, dir: &Path, all: &[Kept], is_first: bool) -> Result<(), DiskError> {
     let place = dir.join(NAME);
     if is_first {
-        sweep(disk, dir)?;
+        disk::sweep_own(disk, dir)?;
     }
     if !all.is_empty() {
         // A sync that fails stops all writing, and nothing depends on this file: the next start writes it again.
@@ -57,18 +57,6 @@ fn write(disk: &dyn Disk, dir: &Path, all: &[Kept], is_first: bool) -> Result<()
         Ok(meta) if !meta.is_dir() && meta.uid() == disk::me() => disk.remove(&place),
         _ => Ok(()),
     }
-}
-
-/// Removes what a crash has left of an earlier list; files of others stay, whatever they are called.
-fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
-    for entry in std::fs::read_dir(dir).at("list", dir)?.flatten() {
-        let is_ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
-            && entry.metadata().is_ok_and(|meta| meta.is_file() && meta.uid() == disk::me());
-        if is_ours {
-            disk.remove(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// The list, for people.
@@ -127,7 +115,7 @@ mod tests {
         write(&[kept("a.rpm", Code::Unsigned, "no signature")]);
         assert!(std::fs::symlink_metadata(&place).expect("there").is_file());
         assert_eq!(std::fs::read(&victim).expect("there"), b"mine");
-        let left = dir.path().join(format!("{TEMPORARY}1-1"));
+        let left = dir.path().join(format!("{}1-1", disk::TEMPORARY));
         disk::put(&disk, &left, b"half", Access::Owner).expect("written");
         write(&[]);
         assert!(!place.exists() && !left.exists() && victim.exists());
