@@ -127,6 +127,15 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To take that back.
+    Disallow {
+        /// The package.
+        nevra: Nevra,
+        /// Its distribution; the only one that has it when it is left out.
+        dist: Option<DistPath>,
+        /// Why.
+        reason: String,
+    },
     /// To give up a move or a withdrawal that was decided and cannot be carried out.
     GiveUp {
         /// The rollout.

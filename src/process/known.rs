@@ -1,18 +1,18 @@
 //! What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
 
 use super::agenda::Wrongs;
-use super::rules::Rules;
+use super::rules::{DistRules, Rules};
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use super::world::teams::Team;
-use crate::domain::moment::Moment;
+use crate::domain::moment::{Elapsed, Moment};
 use crate::domain::names::{DistPath, Label, RolloutId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::plan::Plan;
-use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, Transition};
+use crate::domain::rollout::{Part, Rollout};
+use crate::domain::workflow::{Effect, Occasion, Transition};
 use crate::format::spelling;
 
 /// What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
@@ -48,6 +48,17 @@ impl<'a> Known<'a> {
             let trees = between(&self.rules.distributions.get(dist)?.trees);
             Some((nevra.clone(), trees.iter().find(|tree| self.world.lists(dist, tree, nevra))?))
         })
+    }
+
+    /// Since when early adopters have all of what they have of a rollout.
+    pub fn in_test_since(self, rollout: &Rollout) -> Option<Elapsed> {
+        let of_part = |part: &Part| {
+            let trees = between(&self.rules.distributions.get(&part.dist)?.trees);
+            let listings = trees.iter().filter_map(|tree| Some(self.world.trees.of_dist(&part.dist, tree)?.listing()));
+            let since = listings.flat_map(|here| part.packages.iter().filter_map(|nevra| here.get(nevra)?.since));
+            since.max()
+        };
+        rollout.parts.iter().filter_map(of_part).max()
     }
 
     /// The tree of early adopters to which a rollout has brought this package.
@@ -99,10 +110,23 @@ impl Known<'_> {
         rollout.plan.is_none() && rollout.packages().all(is_listed)
     }
 
+    /// Whether sites are told of releases by updates, and a rollout is in none (S1-33).
+    pub fn lacks_number(self, rollout: &Rollout) -> bool {
+        let announces =
+            |rules: &DistRules| rules.workflow.notices().iter().any(|notice| notice.when == Occasion::UpdateReleased);
+        self.rules.of(&rollout.parts).is_ok_and(announces) && self.world.bundles.update_of(&rollout.id).is_none()
+    }
+
+    /// Whether a step takes packages where clients get them.
+    pub fn releases(self, rollout: &Rollout, step: &Transition) -> bool {
+        let is_last = |tree: &TreeName| rollout.dists().any(|dist| self.last_tree(dist) == Some(tree));
+        matches!(&step.effect, Effect::Move { to, .. } if is_last(to))
+    }
+
     /// Whether a step from where a rollout is leads where clients get it, or it is on its way there.
     pub fn is_ready_for_release(self, rollout: &Rollout) -> bool {
         let to_last = |tree: &TreeName| rollout.dists().any(|dist| self.last_tree(dist) == Some(tree));
-        let leads = |step: &Transition| matches!(&step.effect, Effect::Move { to, .. } if to_last(to));
+        let leads = |step: &Transition| self.releases(rollout, step);
         let workflow = self.rules.of(&rollout.parts).map(|rules| &rules.workflow);
         !rollout.cancelled
             && match rollout.plan {

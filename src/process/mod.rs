@@ -107,6 +107,9 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::Allow { nevra, dist, reason }) => {
             allow::allow(known, caller, nevra, dist.as_ref(), reason)
         }
+        Input::Asked(caller, Ask::Disallow { nevra, dist, reason }) => {
+            allow::disallow(known, caller, nevra, dist.as_ref(), reason)
+        }
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Restore(wanted)) => restore::restore(known, caller, wanted),
         Input::Asked(caller, Ask::Clean(wanted)) => clean::clean(known, caller, wanted),

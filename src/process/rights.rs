@@ -109,7 +109,7 @@ impl Right {
             None => caller.may(self.roles, None),
             Some(_) => dists.all(|dist| caller.may(self.roles, Some(dist))),
         };
-        (!may).then(|| self.finding())
+        (!may).then(|| self.finding(caller))
     }
 
     /// Why somebody may not do it for a rollout.
@@ -124,12 +124,13 @@ impl Right {
         dists: impl IntoIterator<Item = &'d DistPath>,
         title: &str,
     ) -> Option<Finding> {
-        (!caller.may_at(self.roles, dists, title)).then(|| self.finding())
+        (!caller.may_at(self.roles, dists, title)).then(|| self.finding(caller))
     }
 
-    fn finding(self) -> Finding {
+    fn finding(self, caller: &Caller) -> Finding {
         let roles: Vec<&str> = self.roles.iter().map(Role::as_str).collect();
         let (own, what) = (if self.own_team { " or a member of the team" } else { "" }, self.what);
-        Finding::new(Verdict::NeedsAdmin, "role", format!("Only {}{own} may {what}.", roles.join(" or ")))
+        let elsewhere = caller.elsewhere(self.roles);
+        Finding::new(Verdict::NeedsAdmin, "role", format!("Only {}{own} may {what}{elsewhere}.", roles.join(" or ")))
     }
 }

@@ -85,6 +85,10 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
         let open = known.world.bundles.iter().filter(|(_, bundle)| !bundle.closed).take(BUNDLES_LOOKED_AT);
         duties.extend(open.flat_map(|(id, bundle)| of_bundle(known, id, bundle)));
     }
+    if rights::UPDATES.lacking(caller, []).is_none() {
+        let open = known.world.bundles.iter().filter(|(_, bundle)| !bundle.closed).take(BUNDLES_LOOKED_AT);
+        duties.extend(open.filter_map(|(id, bundle)| unnumbered(known, id, bundle)));
+    }
     duties.extend(reviews(known, caller));
     duties.extend(problems(known, caller));
     duties.sort();
@@ -243,7 +247,9 @@ fn of_bundle(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Duty> {
     let mut duties = Vec::new();
     let is_complete = || before_tasks(known, id, bundle).is_some_and(|found| found.is_empty());
     let has_settled = || act::task::unsettled(known, bundle, TaskKind::RollOut).is_empty();
-    if !bundle.members.is_empty() && tasks(TaskKind::RollOut).next().is_none() && is_complete() && has_settled() {
+    let is_released = || bundle.members.iter().all(|rollout| known.is_released(rollout));
+    let has_tasks = bundle.members.is_empty() || tasks(TaskKind::RollOut).next().is_some() || is_released();
+    if !has_tasks && is_complete() && has_settled() {
         let what = format!("the bundle {id} is complete and has no roll-out tasks");
         duties.push(duty(what, format!("task create {id} --affected")));
     }
@@ -263,6 +269,14 @@ fn of_bundle(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Duty> {
         duty(format!("task {n} of {} ({id}): {why}", task.team), command)
     }));
     duties
+}
+
+/// What has come to all sites without an update number, so that none was told of it (S1-33).
+fn unnumbered(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Option<Duty> {
+    let mut members = bundle.members.iter().filter_map(|rollout| known.world.rollouts.get(rollout));
+    let rollout = members.find(|rollout| known.lacks_number(rollout) && known.is_released(&rollout.id))?;
+    let what = format!("{} of the bundle {id} is released without an update number, so no site was told", rollout.id);
+    Some(Duty { by: Deadline::None, what, command: format!("update SERIES --bundle {id}") })
 }
 
 /// A rollout that early adopters should test, and that nobody was asked to (S0-33).

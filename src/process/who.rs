@@ -144,6 +144,16 @@ impl Caller {
         dists.into_iter().all(|dist| self.has_one(roles.iter().copied(), Some(dist), stack.as_ref()))
     }
 
+    /// What to add to the sentence that only some roles may do something, if somebody has one of them elsewhere.
+    pub fn elsewhere<'r>(&self, roles: impl IntoIterator<Item = &'r Role>) -> String {
+        let is_limited =
+            |role: &&Role| self.grants.iter().any(|it| it.role == **role && matches!(it.scope, Scope::Within { .. }));
+        match roles.into_iter().find(is_limited) {
+            Some(role) => format!("; your role {role} does not hold here, but for other distributions or stacks"),
+            None => String::new(),
+        }
+    }
+
     fn has_one<'r>(
         &self,
         roles: impl IntoIterator<Item = &'r Role>,

@@ -104,7 +104,10 @@ impl Problem {
         let (status, title) = match judgement.verdict {
             Verdict::Pass | Verdict::Reject => (StatusCode::UNPROCESSABLE_ENTITY, "The request is refused"),
             Verdict::Wait => (StatusCode::CONFLICT, "The step has to wait"),
-            Verdict::NeedsAdmin => (StatusCode::FORBIDDEN, "Somebody with more rights has to do this"),
+            Verdict::NeedsAdmin if judgement.findings.iter().any(|finding| finding.code == "role") => {
+                (StatusCode::FORBIDDEN, "Somebody with more rights has to do this")
+            }
+            Verdict::NeedsAdmin => (StatusCode::FORBIDDEN, "Somebody has to settle something first"),
         };
         let sentences: Vec<&str> =
             judgement.findings.iter().filter(|f| f.verdict != Verdict::Pass).map(|f| f.sentence.as_str()).collect();

@@ -15,6 +15,9 @@ use crate::web::api::packages::AllowBody;
 pub struct AllowArgs {
     /// The package: name-[epoch:]version-release.arch
     nevra: String,
+    /// Take an earlier permission back, as long as the package has not come
+    #[arg(long)]
+    take_back: bool,
     /// Why; recorded in the logbook
     #[arg(long)]
     reason: String,
@@ -28,7 +31,7 @@ pub struct AllowArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: AllowArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let AllowArgs { nevra, reason, distribution } = args;
+    let AllowArgs { nevra, take_back, reason, distribution } = args;
     let path = format!("/api/v1/packages/{}/allow", escape(&nevra));
-    Ok(recorded(&client.post(&path, &AllowBody { distribution, reason }).await?, json))
+    Ok(recorded(&client.post(&path, &AllowBody { distribution, take_back, reason }).await?, json))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::ask::escape;
 use super::named;
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
@@ -84,10 +85,18 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
     }
     let body = SubmitBody { id: rollout, distribution: only, title, packages: vec![], parts, change, like, supersedes };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
+    let old: Option<RolloutBody> = match body.supersedes.as_deref().filter(|_| !json) {
+        Some(old) => Some(client.get(&format!("/api/v1/rollouts/{}", escape(old))).await?),
+        None => None,
+    };
     if json {
         return Ok(Outcome::done(document(&made)));
     }
     let mut words = format!("created rollout {} in state {}.\n", made.id, made.state);
+    if let Some(old) = old {
+        let end = if old.cancelled { "is cancelled, since nothing of it had moved" } else { "goes no further" };
+        let _ = writeln!(words, "{} {end}.", old.id);
+    }
     words.push_str(&what_is_missing(&made));
     words.push_str(&next_steps(&made, &own_name()));
     Ok(Outcome::done(words))

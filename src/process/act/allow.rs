@@ -1,4 +1,4 @@
-//! A package that was withdrawn, or taken out of a tree, may come in again.
+//! A package that was withdrawn, or taken out of a tree, may come in again; and that is taken back.
 //!
 //! Only the very bytes that were accepted before: clients and caches know the name by them. A package that a restore has
 //! taken away from a rollout that has not arrived comes back by a restore: that rollout waits for it where it was.
@@ -10,7 +10,7 @@ use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
-use crate::process::fact::package::Allowed;
+use crate::process::fact::package::{Allowed, Disallowed};
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
@@ -56,4 +56,34 @@ pub(in crate::process) fn allow(
         return Decision::refused(vec![Finding::new(Verdict::Wait, "busy", sentence)]);
     }
     recorded(known, caller, reason, Allowed { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 })
+}
+
+/// Takes that back, as long as it has not come.
+pub(in crate::process) fn disallow(
+    known: Known<'_>,
+    caller: &Caller,
+    nevra: &Nevra,
+    dist: Option<&DistPath>,
+    reason: &str,
+) -> Decision {
+    let (dist, _) = match package(known.world, nevra, dist) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let mut findings: Vec<Finding> = rights::ALLOW.lacking(caller, [dist]).into_iter().collect();
+    findings.extend(missing_reason(reason, "A reason is required: somebody may be about to upload it."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    if !known.world.packages.is_allowed_again(dist, nevra) {
+        let trees: Vec<&str> = known.world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+        let why = if trees.is_empty() {
+            format!("nobody has allowed {nevra} to come into {dist} again")
+        } else {
+            let (trees, first) = (trees.join(" and "), trees.first().copied().unwrap_or_default());
+            format!("{nevra} is in {trees} of {dist} already: `rolloutctl drop {first} {nevra}` takes it out")
+        };
+        return Decision::answered(Answer::Conflict(why));
+    }
+    recorded(known, caller, reason, Disallowed { dist: dist.clone(), nevra: nevra.clone() })
 }

@@ -247,6 +247,14 @@ pub(in crate::process) fn step(
                 packages += moved;
                 entries.push(entry);
             }
+            Err(_) if known.is_rejected(case.rollout) => {
+                let (rollout, state) = (&case.rollout.id, &case.rollout.state);
+                let sentence = format!(
+                    "{rollout} is {state} and goes nowhere: take it out with `rolloutctl bundle remove {id} {rollout}`, \
+                     or name the others with `--only`."
+                );
+                findings.push(Finding::new(Verdict::Reject, "no_transition", sentence));
+            }
             _ => findings.extend(judged.findings.into_iter().map(|finding| finding.about(&case.rollout.id))),
         }
     }

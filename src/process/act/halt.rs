@@ -11,7 +11,7 @@ use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
 
-/// Halts promotions; a second halt of the same place gives it another reason.
+/// Halts promotions. The same place is halted once: a second reason would hide the first, and its end would end both.
 pub(in crate::process) fn halt(known: Known<'_>, caller: &Caller, dist: Option<&DistPath>, reason: &str) -> Decision {
     if let Some(unknown) = unknown(known, dist) {
         return unknown;
@@ -20,6 +20,11 @@ pub(in crate::process) fn halt(known: Known<'_>, caller: &Caller, dist: Option<&
     findings.extend(missing_reason(reason, "A halt needs a reason, for everybody who has to wait."));
     if !findings.is_empty() {
         return Decision::refused(findings);
+    }
+    if let Some(halt) = known.world.halts.at(dist) {
+        let (place, since, reason) = (place(dist), halt.since, &halt.reason);
+        let why = format!("promotions are halted {place} already, since {since:.0}: {reason}");
+        return Decision::answered(Answer::Conflict(why));
     }
     recorded(known, caller, "", Halted { dist: dist.cloned(), reason: reason.to_owned() })
 }

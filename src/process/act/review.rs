@@ -62,25 +62,32 @@ fn wanted(known: Known<'_>, fact: &Fact) -> Option<(Cause, Reviewed, Duration)> 
     }
 }
 
-/// An emergency is reviewed once.
+/// An emergency is reviewed from its first step on.
 fn emergency(known: Known<'_>, change: &ChangeId, rollout: Option<&RolloutId>) -> Option<(Cause, Reviewed, Duration)> {
     let of = Reviewed { rollout: rollout.cloned(), change: Some(change.clone()) };
     known.world.reviews.of_emergency(change).is_none().then_some((Cause::Emergency, of, WEEK))
 }
 
-/// A rollout has come into the last tree of a distribution: everybody gets it. If it is reviewed already, as an emergency,
-/// one review is enough.
+/// A rollout has come into the last tree of a distribution: everybody gets it. Of an emergency that is reviewed, unless it is
+/// already and nobody has answered: what was answered before was not about what everybody has now. One review is enough.
 fn released(known: Known<'_>, plan: u64, rollout: &RolloutId) -> Option<(Cause, Reviewed, Duration)> {
     let plan = known.world.rollouts.plan(plan)?.part(rollout);
     let rollout = known.world.rollouts.get(rollout)?;
-    let within = known.rules.of(&rollout.parts).ok()?.workflow.review()?;
     let is_last = |one: &crate::domain::plan::Move| {
         known.rules.distributions.get(&one.dist).and_then(|rules| rules.trees.last()) == one.target.as_ref()
     };
-    let change = known.world.requests.of(&rollout.id).map(|(change, _)| change.clone());
-    let of = Reviewed { rollout: Some(rollout.id.clone()), change };
-    let is_wanted = plan.moves.iter().any(|one| one.target.is_some() && is_last(one));
-    (is_wanted && !known.world.reviews.has_open(&rollout.id)).then_some((Cause::Release, of, within))
+    if !plan.moves.iter().any(|one| one.target.is_some() && is_last(one)) {
+        return None;
+    }
+    let tied = known.world.requests.of(&rollout.id);
+    let of = Reviewed { rollout: Some(rollout.id.clone()), change: tied.map(|(change, _)| change.clone()) };
+    if let Some((change, _)) = tied.filter(|(_, request)| request.kind == ChangeKind::Emergency)
+        && !known.world.reviews.of_emergency(change).is_some_and(|(_, review)| review.answers.is_empty())
+    {
+        return Some((Cause::Emergency, of, WEEK));
+    }
+    let within = known.rules.of(&rollout.parts).ok()?.workflow.review()?;
+    (!known.world.reviews.has_open(&rollout.id)).then_some((Cause::Release, of, within))
 }
 
 /// Answers the questions of a review. Each person answers once, and may change their mind.

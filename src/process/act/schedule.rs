@@ -59,7 +59,17 @@ pub(in crate::process) fn schedule(
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    recorded(known, caller, reason, Scheduled { rollout: id.clone(), state: state.to_string(), at, roles })
+    let mut decision =
+        recorded(known, caller, reason, Scheduled { rollout: id.clone(), state: state.to_string(), at, roles });
+    if let Some(Answer::Recorded { warnings, .. }) = &mut decision.answer {
+        if let Some((before, when)) = rollout.wanted.as_ref().and_then(|wanted| Some((&wanted.state, wanted.at?))) {
+            warnings.push(format!("it is not to go to {before} at {when:.0} any more: this takes the place of that"));
+        }
+        if let Err(no_step) = workflow.step(&rollout.state, state) {
+            warnings.push(format!("{no_step}; so it has to be taken there before"));
+        }
+    }
+    decision
 }
 
 /// Takes the date back.

@@ -78,8 +78,17 @@ pub(in crate::process) fn untie(
     if known.world.requests.of(of).is_none_or(|(tied, _)| tied != id) {
         return Decision::answered(Answer::NotFound(format!("{of} does not carry out the change {id}")));
     }
-    if let Some(finding) = rights::TIE.lacking_for(caller, there) {
-        return Decision::refused(vec![finding]);
+    let mut findings: Vec<Finding> = rights::TIE.lacking_for(caller, there).into_iter().collect();
+    let is_hastened = known.world.dossiers.of(of).is_some_and(|dossier| dossier.hastened);
+    if is_hastened && !there.cancelled && !known.is_rejected(there) {
+        let sentence = format!(
+            "Gates were overridden for {of} since it carries out the emergency {id}, so it stays tied to it and is \
+             reviewed; reject it if that was a mistake."
+        );
+        findings.push(Finding::new(Verdict::Reject, "hastened", sentence));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
     }
     recorded(known, caller, reason, ChangeUntied { change: id.clone(), rollout: of.clone() })
 }

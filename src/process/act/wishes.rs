@@ -56,6 +56,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::Adopted(t) => naming(&t.dist, &t.nevra),
         Fact::Lost(t) => naming(&t.dist, &t.nevra),
         Fact::Allowed(t) => naming(&t.dist, &t.nevra),
+        Fact::Disallowed(t) => naming(&t.dist, &t.nevra),
         Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
             let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, &item.nevra)));

@@ -282,6 +282,8 @@ facts! {
     Lost(package::Lost), "lost";
     /// A package that was withdrawn may come in again.
     Allowed(package::Allowed);
+    /// That was taken back before it came.
+    Disallowed(package::Disallowed);
     /// A tree shows new metadata.
     Published(tree::Published), "published";
     /// Files whose time had come were removed.
@@ -626,7 +628,7 @@ pub(crate) mod samples {
     use std::collections::BTreeSet;
 
     use super::daemon::Started;
-    use super::package::{Accepted, Allowed, Lost};
+    use super::package::{Accepted, Allowed, Disallowed, Lost};
     use super::rollout::{Awaits, Declined, Done, Moved, Staged, StagedTree, Submitted};
     use super::ticket::Heard;
     use super::tree::{Published, Retired};
@@ -1158,8 +1160,10 @@ pub(crate) mod samples {
     /// What packages that may come in again added.
     pub(crate) fn of_allowances() -> Vec<Fact> {
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
-        vec![Allowed { dist, nevra, sha256: Sha256([7; 32]) }.into()]
+        let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let allowed = Allowed { dist, nevra, sha256: Sha256([7; 32]) };
+        let taken_back = Disallowed { dist: allowed.dist.clone(), nevra: allowed.nevra.clone() };
+        vec![allowed.into(), taken_back.into()]
     }
 
     /// What was changed by something else.

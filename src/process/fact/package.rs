@@ -124,6 +124,16 @@ pub struct Allowed {
     pub sha256: Sha256,
 }
 
+/// A package that was allowed to come in again may not do so any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disallowed {
+    /// The distribution.
+    pub dist: DistPath,
+    /// Identity.
+    pub nevra: Nevra,
+}
+
 /// For serde.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u64) -> bool {
@@ -251,6 +261,20 @@ impl Kind for Allowed {
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+}
+
+impl Kind for Disallowed {
+    const NAME: &'static str = "package.disallowed";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+}
+
+impl fmt::Display for Disallowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} may not come in again after all", self.nevra, self.dist)
     }
 }
 

@@ -309,8 +309,19 @@ impl<'a> Case<'a> {
     /// What whoever takes the step should know of the rollout, although nothing holds it up.
     pub(super) fn warnings(&self) -> Vec<String> {
         let Ok(step) = &self.step else { return vec![] };
-        let all = [sources::warning(self, step), linked::warning(self, step), no_conflict::warning(self, step)];
+        let all = [
+            sources::warning(self, step),
+            linked::warning(self, step),
+            no_conflict::warning(self, step),
+            self.unnumbered(step),
+        ];
         all.into_iter().flatten().collect()
+    }
+
+    /// That nobody is told of a release, since no update has it.
+    fn unnumbered(&self, step: &Transition) -> Option<String> {
+        let lacks = self.known.releases(self.rollout, step) && self.known.lacks_number(self.rollout);
+        lacks.then(|| "it has no update number, so no site is told of it: see `rolloutctl update --help`".to_owned())
     }
 
     /// The plan that cannot be carried out, and why.

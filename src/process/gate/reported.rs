@@ -1,14 +1,15 @@
 //! Have enough early adopters reported, and does nothing fail at any of them (S0-45, S1-29)?
 //!
-//! A failure is unresolved until that team reports again.
+//! A failure is unresolved until that team reports again, also if it was taken out of the registry or only observes since.
 
 use super::{Asked, Case, Gate, TEAMS};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::fact::count;
-use crate::process::world::adopters::Standing;
+use crate::process::world::adopters::{Adopter, Standing};
 
 /// Whether every open issue has to be mentioned in a report (S1-25).
 const ISSUES: TermForm = TermForm { name: "issues", kind: TermKind::Flag, required: false, example: "issues = true" };
@@ -23,15 +24,11 @@ pub(super) const GATE: Gate = Gate {
 fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let wanted = terms.count(TEAMS.name).unwrap_or(1);
     let mut good = 0;
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = failures(case).collect();
     let mut waiting = Vec::new();
     for (team, adopter) in case.teams() {
         match adopter.standing() {
-            // Also of a team that nobody asked: whatever it has found may happen to others.
-            Standing::Reported(Outcome::Fail) => {
-                let sentence = format!("{team} reported a failure; that holds the rollout up until its next report.");
-                findings.push(Finding::new(Verdict::NeedsAdmin, "report_fails", sentence));
-            }
+            Standing::Reported(Outcome::Fail) => {}
             Standing::Reported(Outcome::Success | Outcome::Warning) => good += usize::from(adopter.asked.is_some()),
             Standing::Accepted | Standing::Exposed => waiting.push(team.as_str()),
             Standing::Assigned | Standing::Declined => {}
@@ -52,6 +49,18 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
         findings.extend(unmentioned(case));
     }
     findings
+}
+
+/// The failures that teams have reported, also one that nobody asked: whatever it has found may happen to others.
+pub(super) fn failures<'c>(case: &'c Case<'_>) -> impl Iterator<Item = Finding> + use<'c> {
+    let fails = |team: &TeamName, adopter: &Adopter| {
+        let counts = case.world.teams.counts(team) || adopter.report.as_ref().is_some_and(|report| report.counted);
+        counts && adopter.standing() == Standing::Reported(Outcome::Fail)
+    };
+    case.world.adopters.of(&case.rollout.id).filter(move |(team, adopter)| fails(team, adopter)).map(|(team, _)| {
+        let sentence = format!("{team} reported a failure; that holds the rollout up until its next report.");
+        Finding::new(Verdict::NeedsAdmin, "report_fails", sentence)
+    })
 }
 
 /// The open issues that no report mentions.

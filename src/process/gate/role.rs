@@ -15,6 +15,7 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     if case.caller.may_for(&transition.who, case.rollout) {
         return vec![Finding::new(Verdict::Pass, "role", "The caller may take this step.")];
     }
-    let sentence = format!("Only {} may take this step.", roles.join(" or "));
+    let elsewhere = case.caller.elsewhere(&transition.who);
+    let sentence = format!("Only {} may take this step{elsewhere}.", roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
 }

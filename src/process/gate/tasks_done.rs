@@ -1,6 +1,7 @@
 //! Are the roll-out tasks of the bundle done, and did none of them fail (S1-29)?
 //!
-//! A failure is resolved by another task of the same team that ends well.
+//! A failure is resolved by another task of the same team that ends well, and not by taking the team out of the registry. What
+//! a team installed before the packages were there says nothing of them: at least one task has to have begun since.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,6 @@ fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
         return vec![Finding::new(Verdict::Wait, "tasks", sentence)];
     };
     let tasks = case.world.tasks.of(id).filter(|(_, task)| task.kind == TaskKind::RollOut);
-    let tasks = tasks.filter(|(_, task)| case.world.teams.counts(&task.team));
     // Of each team counts the one that is not done, or was done last: a task with a low number may have come from another team.
     let mut last: BTreeMap<&TeamName, (u64, &Task)> = BTreeMap::new();
     for (number, task) in tasks {
@@ -40,27 +40,40 @@ fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
             })
             .or_insert((number, task));
     }
-    if last.is_empty() {
+    let counts = |team: &TeamName| case.world.teams.counts(team);
+    if !last.keys().any(|team| counts(team)) {
         let sentence = format!("There is no roll-out task for the bundle {id}.");
         return vec![Finding::new(Verdict::Wait, "tasks", sentence)];
     }
-    let mut findings = Vec::new();
+    let since = case.known.in_test_since(case.rollout);
+    let is_about_it = |task: &Task| since.is_none_or(|since| task.begun.is_some_and(|(_, begun, _)| begun >= since));
+    let (mut findings, mut good) = (Vec::new(), 0);
     for (team, (number, task)) in &last {
         match task.done {
+            None if !counts(team) => {}
             None => {
                 let sentence = format!("Task {number} of {team} is {}.", task.status());
                 findings.push(Finding::new(Verdict::Wait, "tasks", sentence));
             }
             Some((_, Outcome::Fail)) => {
-                let sentence = format!("Task {number} of {team} failed.");
+                let sentence = format!(
+                    "Task {number} of {team} failed; that holds the bundle up until another task of that team ends well."
+                );
                 findings.push(Finding::new(Verdict::NeedsAdmin, "task_fails", sentence));
             }
-            Some(_) => {}
+            Some(_) => good += usize::from(counts(team) && is_about_it(task)),
         }
     }
-    if findings.is_empty() {
-        let sentence = format!("{} of the bundle {id} done.", count(last.len(), "roll-out task"));
-        return vec![Finding::new(Verdict::Pass, "tasks", sentence)];
+    if good > 0 && findings.is_empty() {
+        let sentence = format!("{} of the bundle {id} done.", count(good, "roll-out task"));
+        findings.push(Finding::new(Verdict::Pass, "tasks", sentence));
+    } else if findings.is_empty() {
+        let sentence = format!(
+            "All roll-out tasks of the bundle {id} were begun before the packages of {} were there: create another \
+             one, with `rolloutctl task create {id} TEAM`.",
+            case.rollout.id
+        );
+        findings.push(Finding::new(Verdict::Wait, "tasks", sentence));
     }
     findings
 }

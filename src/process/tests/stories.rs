@@ -1228,7 +1228,18 @@ fn what_was_withdrawn_comes_in_again_when_an_admin_lets_it() {
         ask(&mut story, allow("it was a mistake"));
         assert!(matches!(story.answer, Some(Answer::Conflict(_))), "it may already: {:?}", story.answer);
         assert_eq!(story.trees(A), [""; 0], "it has to be uploaded");
+        // That is taken back, and given again.
+        let back = || Ask::Disallow { nevra: A.parse().expect("a nevra"), dist: None, reason: "not yet".into() };
+        ask(&mut story, back());
+        assert!(matches!(story.answer, Some(Answer::Recorded { .. })), "{:?}", story.answer);
+        story.submit("again", &[A]);
+        assert_eq!(story.codes(), ["package_withdrawn"], "{id}");
+        ask(&mut story, back());
+        assert!(matches!(&story.answer, Some(Answer::Conflict(why)) if why.contains("nobody has allowed")));
+        ask(&mut story, allow("now"));
         story.arrives(A);
+        ask(&mut story, back());
+        assert!(matches!(&story.answer, Some(Answer::Conflict(why)) if why.contains("rolloutctl drop untested")));
         assert_eq!(story.trees(A), ["untested"]);
         let package = story.world.packages.get(&DIST.parse().expect("a path"), &A.parse().expect("a nevra"));
         assert!(package.is_some_and(|package| package.accepted == story.now), "it has come in now");

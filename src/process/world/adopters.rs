@@ -54,6 +54,8 @@ pub struct Report {
     pub file: Option<File>,
     /// Whether everybody may read the file.
     pub published: bool,
+    /// Whether the team counted when it reported, and did not only observe.
+    pub counted: bool,
 }
 
 impl Report {
@@ -268,7 +270,8 @@ impl Adopters {
             files.entry(team.clone()).or_default().push_back(file.clone());
         }
         let by = Actor::recorded(stamp.who);
-        let report = Report { at: stamp.at, by, outcome, summary, sections, file, published: false };
+        let counted = teams.counts(&team);
+        let report = Report { at: stamp.at, by, outcome, summary, sections, file, published: false, counted };
         self.change(&rollout, &team, teams, |adopter| adopter.report = Some(report));
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::names::{Actor, CheckName, LinkName, Role, RolloutId};
 use crate::process::fact::change::{
     Approved, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Stalled, Ticked, Unticked,
 };
+use crate::process::fact::request::ChangeUntied;
 use crate::process::fact::rollout::Moved;
 
 /// Notes that are kept of one rollout; the logbook has all of them.
@@ -28,6 +29,8 @@ pub struct Dossier {
     pub extended: Duration,
     /// States with gates that do not hold it up on its next step there.
     pub overridden: OrdSet<(String, String)>,
+    /// Whether a gate was ever overridden for an emergency.
+    pub hastened: bool,
     /// Notes, the newest last.
     pub notes: Vector<Note>,
     /// Addresses of documents, by what they are.
@@ -112,16 +115,14 @@ impl Dossiers {
         self.change(rollout, |dossier| drop(dossier.approvals.remove(&key)));
     }
 
-    /// An approval holds for the packages that were seen, so it lapses when they change; and so does what was ticked. What is of
-    /// another stack from now on, or in other distributions, is none of those who have overridden a gate for it.
+    /// An approval holds for the packages that were seen, so it lapses when they change; and so does what was ticked, and a gate
+    /// that was overridden. The same if it is of another stack from now on, or in other distributions.
     pub(super) fn edited(&mut self, Edited { rollout, parts, .. }: &Edited, leaves: bool) {
         if (!parts.is_empty() || leaves) && self.by_rollout.contains_key(rollout) {
             self.change(rollout, |dossier| {
                 dossier.approvals = OrdMap::new();
                 dossier.ticks = OrdMap::new();
-                if leaves {
-                    dossier.overridden = OrdSet::new();
-                }
+                dossier.overridden = OrdSet::new();
             });
         }
     }
@@ -130,8 +131,11 @@ impl Dossiers {
         self.change(rollout, |dossier| dossier.extended = Duration::from_secs(*seconds));
     }
 
-    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate, .. }: &Overridden) {
-        self.change(rollout, |dossier| drop(dossier.overridden.insert((state.clone(), gate.clone()))));
+    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate, change }: &Overridden) {
+        self.change(rollout, |dossier| {
+            dossier.overridden.insert((state.clone(), gate.clone()));
+            dossier.hastened |= change.is_some();
+        });
     }
 
     pub(super) fn noted(&mut self, stamp: Stamp<'_>, Noted { rollout, note }: &Noted) {
@@ -191,14 +195,22 @@ impl Dossiers {
         self.change(rollout, |dossier| drop(dossier.ticks.remove(check)));
     }
 
-    /// What held for one step is used up by it; what goes back is on hold no longer.
+    /// What a rollout was hurried for is over, and so is what it allowed.
+    pub(super) fn untied(&mut self, ChangeUntied { rollout, .. }: &ChangeUntied) {
+        if self.by_rollout.contains_key(rollout) {
+            self.change(rollout, |dossier| dossier.overridden = OrdSet::new());
+        }
+    }
+
+    /// What held for one step is used up by it, and what was overridden for the next step by any; what goes back is on hold no
+    /// longer.
     pub(super) fn moved(&mut self, stamp: Stamp<'_>, Moved { rollout, to, .. }: &Moved) {
         if self.by_rollout.contains_key(rollout) {
             self.change(rollout, |dossier| {
                 dossier.goes_on(stamp);
                 dossier.extended = Duration::ZERO;
                 dossier.approvals = dossier.approvals.iter().filter(|((state, _), _)| state != to).map(own).collect();
-                dossier.overridden = dossier.overridden.iter().filter(|(state, _)| state != to).cloned().collect();
+                dossier.overridden = OrdSet::new();
             });
         }
     }

@@ -96,7 +96,7 @@ use super::fact::change::{
 };
 use super::fact::incident::{IncidentChanged, IncidentClosed, ProblemChanged, ProblemClosed, ProblemRecurred};
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
-use super::fact::package::{Adopted, Allowed};
+use super::fact::package::{Adopted, Allowed, Disallowed};
 use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
 use super::fact::report::{File, ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
@@ -257,6 +257,7 @@ impl World {
             }
             Fact::Lost(lost) => self.lost(lost),
             Fact::Allowed(allowed) => self.allowed(allowed),
+            Fact::Disallowed(disallowed) => self.disallowed(disallowed),
             Fact::Published(published) => {
                 let restored = published.plan.and_then(|number| self.rollouts.restores(number, &published.tree));
                 if let Some(plan) = published.plan {
@@ -373,7 +374,10 @@ impl World {
             Fact::ChangeDisapproved(disapproved) => self.requests.disapproved(stamp, disapproved),
             Fact::ChangeWent(went) => self.requests.went(stamp, went),
             Fact::ChangeTied(tied) => self.requests.tied(stamp, tied),
-            Fact::ChangeUntied(untied) => self.requests.untied(stamp, untied),
+            Fact::ChangeUntied(untied) => {
+                self.requests.untied(stamp, untied);
+                self.dossiers.untied(untied);
+            }
             Fact::ReviewOpened(opened) => {
                 self.reviews.opened(stamp, opened);
                 if let Some(change) = opened.of.change.as_ref().filter(|_| opened.cause == Cause::Emergency) {
@@ -418,6 +422,9 @@ impl World {
             }
             Fact::Allowed(Allowed { dist, nevra, .. }) if !self.is_withdrawn(dist, nevra) => {
                 Some(format!("{nevra} was not withdrawn"))
+            }
+            Fact::Disallowed(Disallowed { dist, nevra }) if !self.packages.is_allowed_again(dist, nevra) => {
+                Some(format!("{nevra} was not allowed to come in again"))
             }
             Fact::BundleMoves(moves) => {
                 let alone = moves.rollouts.iter().find(|rollout| self.rollouts.plan_of(rollout).is_none());

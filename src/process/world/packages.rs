@@ -19,7 +19,7 @@ use crate::domain::listing::Entry;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::process::fact::package::{Accepted, Adopted, Allowed, Lost, Refused};
+use crate::process::fact::package::{Accepted, Adopted, Allowed, Disallowed, Lost, Refused};
 use crate::process::fact::tree::Released;
 use crate::process::rules::{DistRules, Signers};
 
@@ -99,6 +99,11 @@ impl Packages {
     pub fn may_come_again(&self, dist: &DistPath, nevra: &Nevra) -> bool {
         let one = (dist.clone(), nevra.clone());
         self.lost.contains(&one) || self.allowed.contains(&one)
+    }
+
+    /// Whether somebody has allowed it to, and it has not come yet.
+    pub fn is_allowed_again(&self, dist: &DistPath, nevra: &Nevra) -> bool {
+        self.allowed.contains(&(dist.clone(), nevra.clone()))
     }
 
     /// The packages of a distribution, in order.
@@ -324,6 +329,11 @@ impl World {
     /// A withdrawn package may come in again.
     pub(super) fn allowed(&mut self, Allowed { dist, nevra, .. }: &Allowed) {
         self.packages.allowed.insert((dist.clone(), nevra.clone()));
+    }
+
+    /// And may not any more.
+    pub(super) fn disallowed(&mut self, Disallowed { dist, nevra }: &Disallowed) {
+        self.packages.allowed.remove(&(dist.clone(), nevra.clone()));
     }
 
     /// The trees that list a package, by name; none after a withdrawal.

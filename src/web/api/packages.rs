@@ -25,13 +25,16 @@ pub struct LoseBody {
     pub reason: String,
 }
 
-/// Lets a package that was withdrawn come in again.
+/// Lets a package that was withdrawn come in again, or takes that back.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowBody {
     /// Its distribution; may be omitted if only one has it.
     #[serde(default)]
     pub distribution: Option<String>,
+    /// Whether it may not come in again after all; it has not yet.
+    #[serde(default)]
+    pub take_back: bool,
     /// Why; recorded in the logbook.
     pub reason: String,
 }
@@ -91,8 +94,9 @@ pub async fn allow(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let nevra = parsed(&nevra)?;
-    let Object(AllowBody { distribution, reason }) = read?;
+    let Object(AllowBody { distribution, take_back, reason }) = read?;
     line("reason", &reason)?;
     let dist = distribution.as_deref().map(parsed).transpose()?;
-    record(&context, caller, Ask::Allow { nevra, dist, reason }).await
+    let ask = if take_back { Ask::Disallow { nevra, dist, reason } } else { Ask::Allow { nevra, dist, reason } };
+    record(&context, caller, ask).await
 }

@@ -57,7 +57,7 @@ pub struct CandidateBody {
     pub product: String,
     /// The rollout.
     pub rollout: String,
-    /// Its state.
+    /// Its state, or `cancelled`.
     pub state: String,
     /// Whether everybody gets it.
     pub released: bool,
@@ -216,7 +216,8 @@ fn release_body(view: &View, id: &ReleaseId, release: &Release) -> ReleaseBody {
         (true, _) => "cancelled",
         (false, true) => "withdrawn",
         (false, false) if released == 0 => "planned",
-        (false, false) if released == candidates.len() => "released",
+        // What was cancelled comes no more.
+        (false, false) if released == candidates.iter().filter(|it| it.state != "cancelled").count() => "released",
         (false, false) => "partly",
     };
     ReleaseBody {
@@ -262,7 +263,7 @@ fn candidate(view: &View, id: &RolloutId) -> Option<CandidateBody> {
     Some(CandidateBody {
         product: rollout.title.parse::<Title>().map_or_else(|_| rollout.title.clone(), |t| t.product().to_string()),
         rollout: id.to_string(),
-        state: rollout.state.to_string(),
+        state: if rollout.cancelled { "cancelled".to_owned() } else { rollout.state.to_string() },
         released,
         withdrawn,
         reports,

@@ -35,6 +35,9 @@ pub(super) fn ensure(holds: bool, why: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(why()) }
 }
 
+/// What becomes of a package that is listed nowhere when it is allowed to come in again, until that is taken back.
+pub(super) const ALLOWED: [(&str, &str); 2] = [("withdrawn", "allowed"), ("set aside", "allowed, set aside")];
+
 /// Why a fact was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -57,6 +60,8 @@ pub(super) struct Said {
     pub(super) asked: Option<Timestamp>,
     pub(super) accepts: Option<bool>,
     pub(super) report: Option<Outcome>,
+    /// Whether the team counted when it reported.
+    pub(super) counted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -106,7 +111,7 @@ pub(super) struct Task {
     pub(super) bundle: BundleId,
     pub(super) team: TeamName,
     quarantine: Duration,
-    begun: Option<Duration>,
+    pub(super) begun: Option<Duration>,
     /// Whether it was said that its quarantine is over.
     told: bool,
     /// How many had ended when it did.
@@ -152,8 +157,10 @@ pub(super) struct Model {
     changes: BTreeMap<ChangeId, Status>,
     /// When each review is due that nobody has answered, and of which nobody was told.
     reviews: BTreeMap<u64, Timestamp>,
-    /// Emergencies that were reviewed, or are.
-    reviewed: BTreeSet<ChangeId>,
+    /// The last review of each emergency.
+    reviewed: BTreeMap<ChangeId, u64>,
+    /// The reviews that somebody has answered.
+    answered: BTreeSet<u64>,
     /// The change that each rollout carries out.
     tied: BTreeMap<RolloutId, ChangeId>,
     /// Where and when each maintenance is.
@@ -264,11 +271,23 @@ impl Model {
         match fact {
             Fact::Accepted(accepted) => self.accepted(accepted)?,
             Fact::Lost(lost) => self.lost(&(lost.dist.clone(), lost.nevra.clone()))?,
+            Fact::Disallowed(disallowed) => {
+                let gone = self.gone.get_mut(&(disallowed.dist.clone(), disallowed.nevra.clone()));
+                let was = gone.as_deref().copied();
+                let before = was.and_then(|was| ALLOWED.iter().find(|(_, allowed)| *allowed == was));
+                let Some(((before, _), gone)) = before.zip(gone) else {
+                    return Err(format!("{} may not come again and was {was:?}", disallowed.nevra));
+                };
+                *gone = before;
+            }
             Fact::Allowed(allowed) => {
-                let was = self.gone.insert((allowed.dist.clone(), allowed.nevra.clone()), "allowed");
-                ensure(matches!(was, Some("withdrawn" | "set aside")), || {
-                    format!("{} may come again and is {was:?}", allowed.nevra)
-                })?;
+                let gone = self.gone.get_mut(&(allowed.dist.clone(), allowed.nevra.clone()));
+                let was = gone.as_deref().copied();
+                let then = was.and_then(|was| ALLOWED.iter().find(|(before, _)| *before == was));
+                let Some(((_, then), gone)) = then.zip(gone) else {
+                    return Err(format!("{} may come again and is {was:?}", allowed.nevra));
+                };
+                *gone = then;
                 let has_role = matches!(cause, Cause::Asked(roles) if roles.contains(&Role::ADMIN));
                 ensure(has_role, || "somebody who is no admin allows a package".to_owned())?;
             }
@@ -291,6 +310,7 @@ impl Model {
                     let all = all.flat_map(|part| part.packages.iter().map(|n| (part.dist.clone(), n.clone())));
                     rollout.packages = all.collect();
                     rollout.approved.clear();
+                    rollout.overridden.clear();
                     rollout.served.clear();
                     rollout.teams.values_mut().for_each(|said| (said.accepts, said.report) = (None, None));
                     let rollout = rollout.clone();
@@ -372,8 +392,9 @@ impl Model {
             }
             Fact::Reported(said) => {
                 ensure(self.is_in_test(&said.rollout, rules), || format!("{} is reported too early", said.rollout))?;
+                let counted = self.teams.get(&said.team) == Some(&false);
                 let team = self.rollout(&said.rollout)?.teams.entry(said.team.clone()).or_default();
-                team.report = Some(said.outcome);
+                (team.report, team.counted) = (Some(said.outcome), counted);
             }
             Fact::BundleOpened(opened) => {
                 let before = self.bundles.insert(opened.bundle.clone(), Bundle::default());
@@ -447,10 +468,15 @@ impl Model {
                 let before = self.reviews.insert(new.review, new.due);
                 ensure(before.is_none() && new.due > self.wall, || format!("review {} is no new one", new.review))?;
                 if let (review::Cause::Emergency, Some(change)) = (new.cause, &new.of.change) {
-                    ensure(self.reviewed.insert(change.clone()), || format!("{change} is reviewed twice"))?;
+                    let before = self.reviewed.insert(change.clone(), new.review);
+                    let is_open = before.is_some_and(|before| !self.answered.contains(&before));
+                    ensure(!is_open, || format!("{change} is reviewed twice at a time"))?;
                 }
             }
-            Fact::ReviewAnswered(answered) => drop(self.reviews.remove(&answered.review)),
+            Fact::ReviewAnswered(answered) => {
+                self.reviews.remove(&answered.review);
+                self.answered.insert(answered.review);
+            }
             Fact::ReviewOverdue(late) => {
                 let due = self.reviews.remove(&late.review);
                 ensure(due.is_some_and(|due| due <= self.wall), || format!("review {} is not late", late.review))?;
@@ -462,6 +488,7 @@ impl Model {
             Fact::ChangeUntied(untied) => {
                 let before = self.tied.remove(&untied.rollout);
                 ensure(before.as_ref() == Some(&untied.change), || format!("{} was not tied", untied.rollout))?;
+                self.rollout(&untied.rollout)?.overridden.clear();
             }
             Fact::TaskBegun(begun) => {
                 let now = self.now;
@@ -622,7 +649,7 @@ impl Model {
         rollout.left.clone_from(from);
         rollout.state.clone_from(to);
         rollout.extended = Duration::ZERO;
-        rollout.overridden.retain(|(state, _)| state != to);
+        rollout.overridden.clear();
         rollout.approved.retain(|(state, _), _| state != to);
         rollout.plan = plan.as_ref().map(|_| number);
         if let Some(overtaken) = overtaken {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use proptest::prelude::Strategy;
 
-use super::model::{Cause, Check, Package};
+use super::model::{ALLOWED, Cause, Check, Package};
 use super::sample::{self, GATES, PACKAGES, PEOPLE, id, package};
 use super::site::Site;
 use crate::domain::backlog::Backlog;
@@ -448,7 +448,11 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::Allows => {
             let (dist, nevra) = PACKAGES[a % PACKAGES.len()];
             let (dist, nevra) = package(dist, nevra);
-            Ask::Allow { nevra, dist: Some(dist), reason: why }
+            if b.is_multiple_of(4) {
+                Ask::Disallow { nevra, dist: Some(dist), reason: why }
+            } else {
+                Ask::Allow { nevra, dist: Some(dist), reason: why }
+            }
         }
         What::Cleans => {
             let trees: Vec<_> = site.world.trees.iter().map(|(id, _)| id.clone()).collect();
@@ -503,7 +507,8 @@ fn state(site: &Site, rollout: &RolloutId, n: usize) -> String {
 fn uploads(site: &mut Site, (dist, nevra): &(&str, &str)) -> Check {
     let package: Package = package(dist, nevra);
     // What is known already is put back by the store, or refused.
-    let may_come = [Some(&"lost"), Some(&"allowed")].contains(&site.model.gone.get(&package));
+    let gone = site.model.gone.get(&package);
+    let may_come = gone.is_some_and(|gone| *gone == "lost" || ALLOWED.iter().any(|(_, allowed)| allowed == gone));
     if site.retires(&package.0) || site.model.lies.contains_key(&package) && !may_come {
         return Ok(());
     }

@@ -330,6 +330,10 @@ fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
     story.records(&member("oli", observer), report(observer, Outcome::Fail));
     story.records(&member("tom", one), report(one, Outcome::Fail));
     assert_eq!(story.stays(&srm, "Accepted"), "report_fails reported");
+    // Nor does the failure go with its team.
+    let mut gone = story.clone();
+    gone.records(&srm, Ask::RemoveTeam { team: team(one), reason: "it fails".into() });
+    assert!(gone.stays(&srm, "Accepted").starts_with("report_fails"));
     story.records(&member("tom", one), report(one, Outcome::Warning));
     let noted = IssueNoted {
         rollout: id("r"),

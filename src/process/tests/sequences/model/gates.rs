@@ -43,6 +43,12 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
     };
     // A team counts that is registered and not only observes.
     let teams = || known.teams.iter().filter(|(team, _)| model.teams.get(*team) == Some(&false)).map(|(_, said)| said);
+    // A failure counts on, whatever becomes of its team.
+    let fails = || {
+        let counts = |team| model.teams.get(team) == Some(&false);
+        let mut all = known.teams.iter().filter(|(_, said)| said.report == Some(Outcome::Fail));
+        all.any(|(team, said)| counts(team) || said.counted)
+    };
     let wanted = || gate.terms.count("teams").unwrap_or(1);
     match gate.name {
         "packages_present" => tree.is_some_and(|tree| model.has_been(known, tree, Duration::ZERO)),
@@ -66,10 +72,9 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             accepts.filter(|said| said.asked.is_some()).count() >= wanted()
         }
         "reported" => {
-            let fails = teams().any(|said| said.report == Some(Outcome::Fail));
-            !fails && teams().filter(|said| said.report.is_some() && said.asked.is_some()).count() >= wanted()
+            !fails() && teams().filter(|said| said.report.is_some() && said.asked.is_some()).count() >= wanted()
         }
-        "show_stoppers" => !known.issues.values().any(|stops| *stops),
+        "show_stoppers" => !known.issues.values().any(|stops| *stops) && !(gate.terms.flag("failures") && fails()),
         "approvals" => gate.terms.roles("from").all(|wanted| {
             let of_role =
                 known.approved.iter().filter(|((state, _), role)| state == step.to.as_str() && *role == wanted);
@@ -98,15 +103,24 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         }
         "tasks_done" => bundle().is_some_and(|(bundle, _)| {
             let tasks = model.tasks.values().filter(|task| task.bundle == *bundle && task.kind == TaskKind::RollOut);
-            let tasks: Vec<_> = tasks.filter(|task| model.teams.get(&task.team) == Some(&false)).collect();
+            let tasks: Vec<_> = tasks.collect();
             // Of each team all are done, and the one that was done last did not fail.
             let key = |task: &Task| (task.outcome.is_none(), task.ended);
             let last = |n: usize| {
                 let mut others = tasks.iter().enumerate().filter(|(m, other)| *m != n && other.team == tasks[n].team);
                 !others.any(|(m, other)| (key(other), m) > (key(tasks[n]), n))
             };
-            let mut counts = tasks.iter().enumerate().filter(|(n, _)| last(*n));
-            !tasks.is_empty() && counts.all(|(_, task)| task.outcome.is_some_and(|outcome| outcome != Outcome::Fail))
+            let lasts: Vec<&Task> = (0..tasks.len()).filter(|n| last(*n)).map(|n| tasks[n]).collect();
+            let counting: Vec<&&Task> =
+                lasts.iter().filter(|task| model.teams.get(&task.team) == Some(&false)).collect();
+            // At least one began when the packages were there.
+            let lie = known.packages.iter().filter_map(|package| model.lies.get(package)).flatten();
+            let since = lie.filter(|(tree, _)| ["testing", "delta"].contains(&tree.as_str())).map(|(_, since)| *since);
+            let since = since.max().unwrap_or_default();
+            let is_about_it = |task: &&&Task| task.begun.is_some_and(|begun| begun >= since);
+            lasts.iter().all(|task| task.outcome != Some(Outcome::Fail))
+                && counting.iter().all(|task| task.outcome.is_some())
+                && counting.iter().any(is_about_it)
         }),
         "no_conflict" => known.packages.iter().all(|(dist, nevra)| {
             let own = bundle().map(|(bundle, _)| bundle);

@@ -225,6 +225,8 @@ fn an_emergency_overrides_what_takes_time_for_its_own_rollouts() {
         let Some(Fact::Overridden(Overridden { change: cited, .. })) = story.facts.last() else { panic!("{gate}") };
         assert_eq!(cited, &Some(change("e")));
     }
+    let unties = Ask::Untie { change: change("e"), rollout: id("r"), reason: "by mistake".into() };
+    assert_eq!(story.refuses(&mary, unties), "hastened", "it is reviewed");
     story.moves(&sue, "Accepted");
     // It is worked on before anybody has accepted it.
     story.records(&mary, puts("e", Status::InProgress));

@@ -92,7 +92,7 @@ fn a_procedure_that_wants_no_reviews_has_none() {
 
 /// S3-12: whatever the procedure says, and once for each emergency.
 #[test]
-fn an_emergency_is_reviewed_once_also_if_its_procedure_wants_no_reviews() {
+fn an_emergency_is_reviewed_also_if_its_procedure_wants_no_reviews() {
     for wants in [false, true] {
         let mut story = Story::releases(wants);
         story.records(&person("sue", &[Role::SRM]), asks_for("e", "CVE-2026-1", Some(ChangeKind::Emergency), None));
@@ -111,7 +111,13 @@ fn an_emergency_is_reviewed_once_also_if_its_procedure_wants_no_reviews() {
     story.records(&person("sue", &[Role::SRM]), ties("e", "r")).goes_to("Testing");
     story.records(&person("eve", &[Role::EA]), answers(1, true, true, "")).goes_to("Production");
     let of = || "r and the change e".to_owned();
-    assert_eq!(story.reviews(), [(Cause::Emergency, of()), (Cause::Release, of())]);
+    assert_eq!(story.reviews(), [(Cause::Emergency, of()), (Cause::Emergency, of())]);
+    // Also where nothing else is reviewed, and of another rollout that is hurried for it later.
+    let mut story = Story::releases(false);
+    story.records(&person("sue", &[Role::SRM]), asks_for("e", "CVE-2026-1", Some(ChangeKind::Emergency), None));
+    story.records(&person("sue", &[Role::SRM]), ties("e", "r")).goes_to("Testing");
+    story.records(&person("eve", &[Role::EA]), answers(1, true, true, "")).goes_to("Production");
+    assert_eq!(story.world.reviews.open().count(), 1);
 }
 
 /// One that nobody carries out with a rollout is reviewed as well, and its review is due and told of like any other.
