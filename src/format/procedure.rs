@@ -338,6 +338,8 @@ mod tests {
         TermForm { name: "shares", kind: TermKind::Tree, required: false, example: "shares = \"delta\"" };
     const OPTIONAL: TermForm =
         TermForm { name: "optional", kind: TermKind::Flag, required: false, example: "optional = true" };
+    const FAILURES: TermForm =
+        TermForm { name: "failures", kind: TermKind::Flag, required: false, example: "failures = true" };
     const KINDS: &[&str] = &[
         "assignment.made",
         "report.added",
@@ -359,7 +361,7 @@ mod tests {
         GateForm { name: "exposure", terms: &[LONG, USUAL, IN], of_moves: true },
         GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false },
         GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
-        GateForm { name: "show_stoppers", terms: &[], of_moves: false },
+        GateForm { name: "show_stoppers", terms: &[FAILURES], of_moves: false },
         GateForm { name: "no_conflict", terms: &[SHARES], of_moves: false },
         GateForm { name: "in_bundle", terms: &[], of_moves: false },
         GateForm { name: "bundle_ready", terms: &[], of_moves: false },

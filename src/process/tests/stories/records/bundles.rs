@@ -859,8 +859,16 @@ fn whoever_moves_a_part_of_a_bundle_is_warned() {
     alone.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r"]), reason: String::new() });
     let (state, reason) = ("In Production".to_owned(), String::new());
     alone.records(&ou(), Ask::Approve { rollout: id("r"), state, role: None, reason });
+    // Nobody would be told of it (S1-33).
+    let number = |alone: &Story| todo(alone.known(), &mu()).into_iter().find(|duty| duty.command.starts_with("update"));
+    assert_eq!(number(&alone), None);
     alone.records(&mu(), moves("In Production", &["r"]));
-    assert_eq!(warnings(&alone), [""; 0]);
+    assert_eq!(
+        warnings(&alone),
+        ["r: it has no update number, so no site is told of it: see `rolloutctl update --help`"]
+    );
+    alone.carried_out();
+    assert_eq!(number(&alone).map(|duty| duty.command).as_deref(), Some("update SERIES --bundle B-1"));
 }
 
 /// S1-22, S1-47, S1-50 to S1-52: a problem of what a UI runs concerns whoever runs UIs, and whoever has got it with something
