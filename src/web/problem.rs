@@ -101,10 +101,11 @@ impl Problem {
 
     /// A step was refused; the findings say why.
     pub fn refused(judgement: &Judgement) -> Self {
+        let is_right = |finding: &Finding| finding.code == "role" && finding.verdict == Verdict::NeedsAdmin;
         let (status, title) = match judgement.verdict {
             Verdict::Pass | Verdict::Reject => (StatusCode::UNPROCESSABLE_ENTITY, "The request is refused"),
             Verdict::Wait => (StatusCode::CONFLICT, "The step has to wait"),
-            Verdict::NeedsAdmin if judgement.findings.iter().any(|finding| finding.code == "role") => {
+            Verdict::NeedsAdmin if judgement.findings.iter().any(is_right) => {
                 (StatusCode::FORBIDDEN, "Somebody with more rights has to do this")
             }
             Verdict::NeedsAdmin => (StatusCode::FORBIDDEN, "Somebody has to settle something first"),
@@ -211,5 +212,9 @@ mod tests {
         let told =
             told.map(|judgement| serde_json::to_string_pretty(&Problem::refused(&judgement)).expect("it is JSON"));
         insta::assert_snapshot!(told.join("\n"));
+        // Who has the role needs no more rights.
+        let fails = vec![finding(Verdict::NeedsAdmin, "task_fails"), finding(Verdict::Pass, "role")];
+        let title = Problem::refused(&judgement(Verdict::NeedsAdmin, fails)).title;
+        assert_eq!(title, "Somebody has to settle something first");
     }
 }
