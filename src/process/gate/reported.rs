@@ -28,10 +28,10 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let mut waiting = Vec::new();
     for (team, adopter) in case.teams() {
         match adopter.standing() {
-            Standing::Reported(Outcome::Fail) => {}
             Standing::Reported(Outcome::Success | Outcome::Warning) => good += usize::from(adopter.asked.is_some()),
             Standing::Accepted | Standing::Exposed => waiting.push(team.as_str()),
-            Standing::Assigned | Standing::Declined => {}
+            // A failure was found above.
+            Standing::Reported(Outcome::Fail) | Standing::Assigned | Standing::Declined => {}
         }
     }
     if good < wanted {

@@ -74,7 +74,11 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         "reported" => {
             !fails() && teams().filter(|said| said.report.is_some() && said.asked.is_some()).count() >= wanted()
         }
-        "show_stoppers" => !known.issues.values().any(|stops| *stops) && !(gate.terms.flag("failures") && fails()),
+        "show_stoppers" => {
+            let is_open = known.issues.values().any(|stops| *stops);
+            let fails = gate.terms.flag("failures") && fails();
+            !is_open && !fails
+        }
         "approvals" => gate.terms.roles("from").all(|wanted| {
             let of_role =
                 known.approved.iter().filter(|((state, _), role)| state == step.to.as_str() && *role == wanted);
